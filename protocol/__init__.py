@@ -1,0 +1,1 @@
+"""The language the processes speak: enums, units, records, reject reasons. Pure; numpy only."""

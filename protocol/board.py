@@ -1,0 +1,203 @@
+"""What readers may see in shared memory: the rows of the core's state that other processes read.
+
+The matcher applies only commands that are already durable, so whatever stands here may be told.
+Readers never write and never lock. Three ways to read, each consistent and bounded:
+
+* an account (its balances and open orders): a sequence lock per account, `AccountRow.version`,
+  odd while one command is changing the account; copy, compare, retry;
+* depth: a ring of `DEPTH_SLOTS` published snapshots per instrument, each with its own version;
+* the status row and instrument rows: single words, each meaningful alone.
+
+All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishes under new names.
+"""
+
+from protocol.layout import Record, i64, text40, u8, u16, u32
+
+DEPTH_SLOTS = 8
+
+
+class StatusRow(Record, size=128):
+    """One row: the clock of the market and how far it has come."""
+
+    epoch: i64
+    """Life of the matcher that owns these blocks; differs after every restart."""
+    seq: i64
+    """Last command applied (all its effects are visible) and durable."""
+    event_seq: i64
+    at_ns: i64
+    """Time stamp of that command: the clock of the market."""
+    heartbeat_ns: i64
+    """Wall clock of the matcher's last loop turn, also when idle."""
+    next_due_ns: i64
+    """Earliest expiry or planned phase end among live orders and instruments; 0: none."""
+    orders: i64
+    """Live orders of all kinds."""
+    instruments: u32
+    accounts: u32
+    assets: u32
+    ready: u32
+    """1 once recovery is over and the matcher takes orders."""
+    deep_wanted: i64
+    """Reserved for the reader's side of deep depth requests."""
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
+    spare_5: i64
+
+
+class AccountRow(Record, size=128):
+    """One account. Row 0 is the fee account of the exchange."""
+
+    version: i64
+    last_seq: i64
+    """Last command that changed it."""
+    order_count: u32
+    """Open orders: length of its row in the `account_orders` block."""
+    state: u32
+    trade_group: u32
+    fee_tier: u32
+    created_ns: i64
+    exists: u32
+    list_count: u32
+    name: text40
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
+
+
+class BalanceRow(Record, size=16):
+    """One account's holding of one asset; the block is accounts × assets."""
+
+    free: i64
+    locked: i64
+
+
+class OrderRow(Record, size=128):
+    """One live order: two cache lines, the first is all that matching needs.
+
+    `order_qty` = `leaves_qty` + `cum_qty` + prevented quantity (`ExtraRow`; 0 without one).
+    The hold is not stored: a BUY holds price × leaves_qty × quote scale, a SELL leaves_qty × base
+    scale, exactly; orders that hold something else say so in their ExtraRow.
+    """
+
+    order_id: i64
+    price: i64
+    leaves_qty: i64
+    updated_ns: i64
+    next: u32
+    prev: u32
+    account: u32
+    account_pos: u32
+    """Index in the account's row of `account_orders`."""
+    instrument: u16
+    side: u8
+    ord_type: u8
+    time_in_force: u8
+    stp_mode: u8
+    ord_status: u8
+    flags: u8
+    """EventFlag.WORKING, and marks of the core."""
+    extra: u32
+    """Row of its ExtraRow; 0: a plain order."""
+    level: u32
+    cum_qty: i64
+    cum_quote: i64
+    created_ns: i64
+    cl_ord_id: text40
+
+
+class ExtraRow(Record, size=192):
+    """What only some orders have: stops, icebergs, lists, strategies, expiry times."""
+
+    stop_px: i64
+    display_qty: i64
+    visible_qty: i64
+    """Iceberg: what is left of the slice now shown."""
+    quote_qty: i64
+    expire_ns: i64
+    working_ns: i64
+    strategy_id: i64
+    prevented_qty: i64
+    trailing_extreme: i64
+    trailing_since_ns: i64
+    hold: i64
+    """What the order holds when it is not the plain product (stop-market BUY, list legs)."""
+    list_id: i64
+    strategy_type: u32
+    trailing_bips: u32
+    list: u32
+    leg: u32
+    trigger_next: u32
+    trigger_prev: u32
+    expiry_pos: u32
+    amends: u32
+    order: u32
+    stp_requested: u32
+    entered_seq: i64
+    last_prevented_id: i64
+    trigger_px: i64
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+
+
+class InstrumentRow(Record, size=192):
+    """Market state of one instrument, beside its terms."""
+
+    update_id: i64
+    """Raised by one with every visible change of a level (rule D-1)."""
+    last_px: i64
+    last_qty: i64
+    last_trade_ns: i64
+    next_trade_id: i64
+    next_agg_trade_id: i64
+    next_prevented_id: i64
+    best_bid: i64
+    """Price, 0: the side is empty."""
+    best_ask: i64
+    reference_price: i64
+    indicative_price: i64
+    paired_qty: i64
+    imbalance_qty: i64
+    phase_until_ns: i64
+    phase: u8
+    imbalance_side: u8
+    halted_from: u8
+    exists: u8
+    calls: u32
+    symbol: text40
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+
+
+class DepthHead(Record, size=64):
+    """Head of one published depth snapshot; its levels follow in the `depth_levels` block."""
+
+    version: i64
+    update_id: i64
+    seq: i64
+    at_ns: i64
+    bids: u32
+    """Levels given, best first."""
+    asks: u32
+    complete: u32
+    """1 when the book has no further levels."""
+    spare: u32
+    spare_0: i64
+    spare_1: i64
+
+
+class DepthLevel(Record, size=24):
+    """One price level of a published snapshot."""
+
+    price: i64
+    qty: i64
+    """Visible quantity."""
+    order_count: i64
