@@ -1,0 +1,1 @@
+"""How a process lives: sockets, files, signals and clocks are touched only here."""

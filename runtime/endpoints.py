@@ -1,0 +1,104 @@
+"""Every wire of the exchange: pattern, who binds, what travels, how much may wait, what happens then.
+
+Addresses lie in one private directory per data directory (`run_dir`), because the path of a Unix
+socket may not exceed 107 bytes however deep the data directory is.
+"""
+
+import hashlib
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.layout import Record, Rows, rows_from
+from protocol.records import FORMAT_VERSION, Command, Event
+
+REPLY_SLOTS = 1000
+"""Waiters that may be attached to one matcher at a time; slot 0 means nobody."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One wire; `limit` counts frames waiting on the sender's side."""
+
+    name: str
+    pattern: str
+    binds: str
+    connects: str
+    record: str
+    limit: int
+    when_full: str
+
+
+ORDERS = Wire(
+    "orders", "PUSH→PULL", "matcher", "ingress workers, commands", "Command", 10_000,
+    "the sender refuses the request: -1008, HTTP 503; nothing was journaled",
+)  # fmt: skip
+REPLIES = Wire(
+    "replies", "PUSH→PULL", "each waiter, one slot each", "matcher", "Event", 10_000,
+    "frames for that waiter are dropped: its requests end as status unknown (-1007)",
+)  # fmt: skip
+EVENTS = Wire(
+    "events", "PUSH→PULL", "writer", "matcher", "Event", 2_000,
+    "frames are dropped: the writer sees the gap in event_seq and replays the journal",
+)  # fmt: skip
+MARKET = Wire(
+    "market", "PUB→SUB", "matcher", "broadcasters", "Event", 2_000,
+    "frames for that subscriber are dropped: it sees the gap and takes a fresh snapshot",
+)  # fmt: skip
+REPORTS = Wire(
+    "reports", "PUSH→PULL", "supervisor", "all processes", "JSON text", 100,
+    "reports are dropped: the next one says the same",
+)  # fmt: skip
+WIRES = (ORDERS, REPLIES, EVENTS, MARKET, REPORTS)
+
+_HEAD = struct.Struct("<4sHHQ")
+_MAGIC = b"OBRS"
+HEAD_SIZE = _HEAD.size
+_CODES: dict[type[Record], int] = {Command: 1, Event: 2}
+
+
+class WrongFrame(ValueError):
+    """A frame that is not of this exchange, this version or this record."""
+
+
+def run_dir(data_dir: Path) -> Path:
+    """Return the private directory for sockets and other run-time files, made when missing.
+
+    Raises: PermissionError when it exists but belongs to somebody else.
+    """
+    name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"openbourse-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user; remove it or use another data directory")
+    folder.chmod(0o700)
+    return folder
+
+
+def address(wire: Wire, run: Path, slot: int = 0) -> str:
+    """Return the ZeroMQ address of a wire; `slot` names the waiter on the replies wire."""
+    return f"ipc://{run / wire.name}" + (f"-{slot}" if wire is REPLIES else "")
+
+
+def frame_of(record: type[Record], rows: Rows) -> bytes:
+    """Make one wire frame: a 16-byte head (magic, format version, record, count) and the rows."""
+    return _HEAD.pack(_MAGIC, FORMAT_VERSION, _CODES[record], len(rows)) + rows.tobytes()
+
+
+def rows_in(record: type[Record], frame: bytes | memoryview) -> Rows:
+    """Read a wire frame as rows, without copying.
+
+    Raises: WrongFrame for anything that `frame_of` of the same version did not make.
+    """
+    if len(frame) < HEAD_SIZE:
+        raise WrongFrame(f"a frame of {len(frame)} bytes has no head")
+    magic, version, code, count = _HEAD.unpack_from(frame)
+    if magic != _MAGIC or code != _CODES[record]:
+        raise WrongFrame(f"not a frame of {record.__name__} records")
+    if version != FORMAT_VERSION:
+        raise WrongFrame(f"format version {version} found, {FORMAT_VERSION} expected: restart all processes")
+    if len(frame) != HEAD_SIZE + count * record.dtype.itemsize or count == 0:
+        raise WrongFrame(f"{count} {record.__name__} records do not fill {len(frame)} bytes")
+    return rows_from(record, memoryview(frame)[HEAD_SIZE:])

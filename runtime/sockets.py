@@ -1,0 +1,127 @@
+"""The only home of ZeroMQ: four socket kinds that never block the caller.
+
+A context is made in the process that uses it, never before a fork: a context that crossed a fork
+sends into the void without an error. Sending tells whether the frame was taken. Receiving drains.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+
+import zmq
+
+_contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
+
+
+def _context() -> zmq.Context[zmq.Socket[bytes]]:
+    pid = os.getpid()
+    if pid not in _contexts:
+        _contexts[pid] = zmq.Context()
+    return _contexts[pid]
+
+
+class _Socket:
+    def __init__(self, kind: int, limit: int) -> None:
+        self._socket = _context().socket(kind)
+        self._socket.set_hwm(limit)
+        self._socket.linger = 0
+
+    def bind(self, address: str) -> None:
+        """Bind, taking over the address of a dead process."""
+        self._socket.bind(address)
+
+    def connect(self, address: str) -> None:
+        """Connect; the other side need not be there yet."""
+        self._socket.connect(address)
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Close, giving frames already taken `linger_ms` to leave."""
+        self._socket.close(linger_ms)
+
+    def _send(self, frame: bytes) -> bool:
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def _drain(self, limit: int) -> Iterator[bytes]:
+        for _ in range(limit):
+            try:
+                yield self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+
+    def _wait(self, timeout_ms: int) -> bool:
+        return bool(self._socket.poll(timeout_ms, zmq.POLLIN))
+
+    def _attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
+        # The descriptor is edge-triggered: it must be drained to EAGAIN at every signal, and looked
+        # at once now for what came before the reader was added.
+        def drain() -> None:
+            while frames := list(self._drain(1000)):
+                take(frames)
+
+        loop.add_reader(self._socket.fileno(), drain)
+        loop.call_soon(drain)
+
+
+class Push(_Socket):
+    """Sending end of a PUSH→PULL wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.PUSH, limit)
+
+    def send(self, frame: bytes) -> bool:
+        """Hand over one frame; False when `limit` frames wait already and this one was not taken."""
+        return self._send(frame)
+
+
+class Pull(_Socket):
+    """Receiving end of a PUSH→PULL wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.PULL, limit)
+
+    def drain(self, limit: int) -> Iterator[bytes]:
+        """Yield up to `limit` frames that wait now, without waiting for more."""
+        return self._drain(limit)
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for a frame; False when none came in time."""
+        return self._wait(timeout_ms)
+
+    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
+        """Call `take` with the frames, on `loop`, whenever some have come."""
+        self._attach(loop, take)
+
+
+class Publish(_Socket):
+    """Sending end of a PUB→SUB wire: never full, a slow subscriber's frames are dropped."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.PUB, limit)
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame to every subscriber that has room for it."""
+        self._send(frame)
+
+
+class Subscribe(_Socket):
+    """Receiving end of a PUB→SUB wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.SUB, limit)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+
+    def drain(self, limit: int) -> Iterator[bytes]:
+        """Yield up to `limit` frames that wait now, without waiting for more."""
+        return self._drain(limit)
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for a frame; False when none came in time."""
+        return self._wait(timeout_ms)
+
+    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
+        """Call `take` with the frames, on `loop`, whenever some have come."""
+        self._attach(loop, take)
