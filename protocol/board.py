@@ -9,11 +9,14 @@ Readers never write and never lock. Three ways to read, each consistent and boun
 * the status row and instrument rows: single words, each meaningful alone.
 
 All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishes under new names.
+`BLOCKS` names every block; the readers that keep to the three ways are in `protocol/board_reads.py`.
 """
 
 from protocol.layout import Record, i64, text40, u8, u16, u32
 
 DEPTH_SLOTS = 8
+DEEP_SLOTS = 2
+DEEP_LEVELS = 5000
 
 
 class StatusRow(Record, size=128):
@@ -201,3 +204,32 @@ class DepthLevel(Record, size=24):
     qty: i64
     """Visible quantity."""
     order_count: i64
+
+
+class AssetRow(Record, size=64):
+    """One asset: its code and how many decimals its unit has."""
+
+    decimals: i64
+    exists: i64
+    code: text40
+    spare: i64
+
+
+BLOCKS: dict[str, tuple[type[Record] | str, tuple[str, ...]]] = {
+    "status": (StatusRow, ("1",)),
+    "assets": (AssetRow, ("assets",)),
+    "instruments": (InstrumentRow, ("instruments",)),
+    "terms": ("<i8", ("instruments", "64 InstrumentTerm columns")),
+    "accounts": (AccountRow, ("accounts",)),
+    "balances": (BalanceRow, ("accounts", "assets")),
+    "account_orders": ("<u4", ("accounts", "open orders: rows of `orders`, in no order")),
+    "orders": (OrderRow, ("orders; row 0 is never used",)),
+    "extras": (ExtraRow, ("extras; row 0 is never used",)),
+    "depth_count": ("<i8", ("instruments: snapshots published so far; the newest is in slot count % DEPTH_SLOTS",)),
+    "depth_heads": (DepthHead, ("instruments", "DEPTH_SLOTS")),
+    "depth_levels": (DepthLevel, ("instruments", "DEPTH_SLOTS", "2: bids, asks", "depth levels, best first")),
+    "deep_count": ("<i8", ("instruments: the same for deep snapshots, made on request",)),
+    "deep_heads": (DepthHead, ("instruments", "DEEP_SLOTS")),
+    "deep_levels": (DepthLevel, ("instruments", "DEEP_SLOTS", "2: bids, asks", "DEEP_LEVELS")),
+}
+"""Every block readers may map: its record (or plain dtype) and its axes."""
