@@ -225,9 +225,15 @@ BLOCKS: dict[str, tuple[type[Record] | str, tuple[str, ...]]] = {
     "account_orders": ("<u4", ("accounts", "open orders: rows of `orders`, in no order")),
     "orders": (OrderRow, ("orders; row 0 is never used",)),
     "extras": (ExtraRow, ("extras; row 0 is never used",)),
-    "depth_count": ("<i8", ("instruments: snapshots published so far; the newest is in slot count % DEPTH_SLOTS",)),
+    "depth_count": (
+        "<i8",
+        ("instruments: snapshots published so far; the newest is in slot count % DEPTH_SLOTS",),
+    ),
     "depth_heads": (DepthHead, ("instruments", "DEPTH_SLOTS")),
-    "depth_levels": (DepthLevel, ("instruments", "DEPTH_SLOTS", "2: bids, asks", "depth levels, best first")),
+    "depth_levels": (
+        DepthLevel,
+        ("instruments", "DEPTH_SLOTS", "2: bids, asks", "depth levels, best first"),
+    ),
     "deep_count": ("<i8", ("instruments: the same for deep snapshots, made on request",)),
     "deep_heads": (DepthHead, ("instruments", "DEEP_SLOTS")),
     "deep_levels": (DepthLevel, ("instruments", "DEEP_SLOTS", "2: bids, asks", "DEEP_LEVELS")),

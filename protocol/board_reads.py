@@ -80,7 +80,7 @@ class Board:
 
     def terms(self, instrument: int) -> npt.NDArray[np.int64]:
         """Return a copy of one instrument's terms, by InstrumentTerm."""
-        return self._current()["terms"][instrument].copy()
+        return np.array(self._current()["terms"][instrument], np.int64)
 
     def account_name(self, account: int) -> str:
         """Return the account's name, "" when there is none."""

@@ -41,13 +41,17 @@ class Record:
     def __init_subclass__(cls, *, size: int) -> None:
         hints = get_type_hints(cls, include_extras=True)
         cls.fields = tuple(
-            (name, get_args(hint)[1]) for name, hint in hints.items() if get_origin(hint) is Annotated
+            (name, get_args(hint)[1])
+            for name, hint in hints.items()
+            if get_origin(hint) is Annotated
         )
         cls.dtype = np.dtype(list(cls.fields))
         cls.kernel_dtype = np.dtype(
             [word for name, width in cls.fields for word in _kernel_words(name, width)]
         )
-        assert cls.dtype.itemsize == size, f"{cls.__name__} is {cls.dtype.itemsize} bytes, not {size}"
+        assert cls.dtype.itemsize == size, (
+            f"{cls.__name__} is {cls.dtype.itemsize} bytes, not {size}"
+        )
         assert cls.kernel_dtype.itemsize == size, cls.__name__
         end = 0
         for name, width in cls.fields:

@@ -1,5 +1,4 @@
-"""The two records of the exchange: `Command`, one thing it is asked to do, and `Event`, one thing
-that happened.
+"""The two records of the exchange: a `Command` is asked for, an `Event` has happened.
 
 Both are little-endian, fixed-size and padding-free. The journal is a sequence of Commands; whatever
 anyone is told (answers, streams, rows, market data) is computed from Events alone, and every Event

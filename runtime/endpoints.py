@@ -72,7 +72,9 @@ def run_dir(data_dir: Path) -> Path:
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"openbourse-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to another user; remove it or use another data directory")
+        raise PermissionError(
+            f"{folder} belongs to another user; remove it or use another data directory"
+        )
     folder.chmod(0o700)
     return folder
 
@@ -98,7 +100,9 @@ def rows_in(record: type[Record], frame: bytes | memoryview) -> Rows:
     if magic != _MAGIC or code != _CODES[record]:
         raise WrongFrame(f"not a frame of {record.__name__} records")
     if version != FORMAT_VERSION:
-        raise WrongFrame(f"format version {version} found, {FORMAT_VERSION} expected: restart all processes")
+        raise WrongFrame(
+            f"format version {version} found, {FORMAT_VERSION} expected: restart all processes"
+        )
     if len(frame) != HEAD_SIZE + count * record.dtype.itemsize or count == 0:
         raise WrongFrame(f"{count} {record.__name__} records do not fill {len(frame)} bytes")
     return rows_from(record, memoryview(frame)[HEAD_SIZE:])

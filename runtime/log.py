@@ -9,6 +9,7 @@ class LineFormatter(logging.Formatter):
     """`2026-01-02T03:04:05.678Z matcher INFO recovered seq=17 seconds=0.42`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Write one record as one line."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = f"{at.replace('+00:00', 'Z')} {record.name} {record.levelname} {record.getMessage()}"
         if record.exc_info:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-_FOLDER = Path("/dev/shm")
+_FOLDER = Path("/dev/shm")  # noqa: S108 - shared memory, file modes are 0600
 
 
 class NotPublished(RuntimeError):
@@ -87,7 +87,9 @@ class Reader:
         try:
             manifest = json.loads((self._run / "board.json").read_text())
             self.arrays = {
-                name: _map(Path(entry["path"]), _dtype(entry["dtype"]), tuple(entry["shape"]), create=False)
+                name: _map(
+                    Path(entry["path"]), _dtype(entry["dtype"]), tuple(entry["shape"]), create=False
+                )
                 for name, entry in manifest["blocks"].items()
             }
         except OSError as error:

@@ -1,0 +1,312 @@
+"""Every setting: its unit, range, default and why. Read once in each `__main__` and passed down.
+
+Order, later wins: the defaults here, the shipped `exchange.toml`, the file named by OPENBOURSE_CONFIG, environment
+variables `OPENBOURSE_SECTION_FIELD` (OPENBOURSE_DATA_DIR for the data directory). An unknown name
+or a value out of range is refused with the name, what was found and what is allowed.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+SHIPPED = Path(__file__).parent
+
+
+class WrongSetting(ValueError):
+    """A setting that cannot be used; the message says which, what was found and what is allowed."""
+
+
+def setting(
+    default: Any,
+    why: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one field of a section."""
+    about = {"why": why, "unit": unit, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The REST door (ingress)."""
+
+    host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
+    port: int = setting(3000, "REST and the terminal", low=0, high=65535)
+    workers: int = setting(
+        1, "one worker per spare core; a worker is never the limit of the matcher", low=1, high=64
+    )
+    answer_timeout_s: float = setting(
+        10.0, "then the answer is -1007, status unknown", unit="s", low=0.1, high=60
+    )
+    history_wait_s: float = setting(
+        2.0, "how long a read waits for the writer's watermark before 503", unit="s", low=0, high=30
+    )
+    max_body_bytes: int = setting(
+        65536, "largest request body", unit="bytes", low=1024, high=1 << 24
+    )
+    recv_window_ms: int = setting(
+        5000, "recvWindow when a request brings none", unit="ms", low=1, high=60000
+    )
+    weight_limit: int = setting(
+        600_000,
+        "request weight per address and minute; generous, it is your own exchange",
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True)
+class Ws:
+    """The WebSocket door (broadcaster)."""
+
+    host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
+    port: int = setting(4000, "market and user streams", low=0, high=65535)
+    send_buffer_bytes: int = setting(
+        65536,
+        "SO_SNDBUF: small enough that a slow reader is seen",
+        unit="bytes",
+        low=4096,
+        high=1 << 24,
+    )
+    backlog_bytes: int = setting(
+        262144,
+        "what may wait for one slow reader before its data is conflated",
+        unit="bytes",
+        low=16384,
+        high=1 << 28,
+    )
+    max_streams: int = setting(1024, "streams per connection", low=1, high=10000)
+    depth_interval_ms: int = setting(1000, "window of <symbol>@depth", unit="ms", low=1, high=10000)
+    ping_interval_s: float = setting(
+        20.0, "a ping frame to every connection", unit="s", low=1, high=3600
+    )
+    pong_timeout_s: float = setting(
+        60.0, "no pong for so long closes the connection", unit="s", low=1, high=3600
+    )
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal (matcher): the durable truth."""
+
+    sync: str = setting(
+        "batch",
+        "batch: nothing acknowledged is lost; interval, off: weaker, see docs/reliability.md",
+        choices=("batch", "interval", "off"),
+    )
+    interval_ms: int = setting(
+        100,
+        "with sync = interval: the longest time between two syncs, and what a power cut may lose",
+        unit="ms",
+        low=1,
+        high=10000,
+    )
+    segment_bytes: int = setting(
+        256 << 20,
+        "size of a segment; a new one is started when it is full",
+        unit="bytes",
+        low=1 << 20,
+        high=1 << 34,
+    )
+
+
+@dataclass(frozen=True)
+class Core:
+    """Capacities of the matching core. Reaching one is a clean rejection."""
+
+    orders: int = setting(1 << 20, "live orders", low=16, high=1 << 26)
+    extras: int = setting(
+        1 << 18, "live orders with a stop, iceberg, list, strategy or expiry", low=16, high=1 << 26
+    )
+    accounts: int = setting(10_000, "accounts", low=2, high=1 << 22)
+    assets: int = setting(64, "assets", low=2, high=4096)
+    instruments: int = setting(256, "instruments", low=1, high=4096)
+    account_orders: int = setting(4096, "open orders of one account", low=1, high=1 << 20)
+    depth_levels: int = setting(
+        100, "levels a side in the snapshot published with every batch", low=1, high=5000
+    )
+    lists: int = setting(1 << 16, "live order lists", low=1, high=1 << 24)
+    dedupe_window_s: float = setting(
+        600.0,
+        "how long a finished order's text id stays taken; 0: not at all",
+        unit="s",
+        low=0,
+        high=86400,
+    )
+    dedupe_capacity: int = setting(1 << 20, "finished text ids remembered", low=1, high=1 << 26)
+    references: int = setting(
+        1 << 18, "external ids of deposits and withdrawals remembered", low=1, high=1 << 26
+    )
+    batch_limit: int = setting(1024, "commands matched at a time", low=1, high=65536)
+
+
+@dataclass(frozen=True)
+class Database:
+    """The books of record (writer, and history reads of ingress)."""
+
+    dsn: str = setting("", "empty: the supervisor runs its own PostgreSQL in the data directory")
+    bin_dir: str = setting(
+        "", "where initdb and postgres are; empty: the wheel's, else the system's"
+    )
+    batch_limit: int = setting(20_000, "events written in one transaction", low=100, high=1_000_000)
+    statement_timeout_s: float = setting(
+        60.0, "a statement that takes longer is given up and retried", unit="s", low=1, high=3600
+    )
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """How the supervisor watches."""
+
+    backoff_first_s: float = setting(
+        0.2, "wait before the first restart of a process that died", unit="s", low=0.01, high=60
+    )
+    backoff_limit_s: float = setting(
+        10.0, "longest wait between restarts", unit="s", low=0.1, high=600
+    )
+    healthy_after_s: float = setting(
+        10.0, "a process that ran so long starts its backoff anew", unit="s", low=0.1, high=600
+    )
+    ready_timeout_s: float = setting(
+        120.0, "a process that is not ready by then is started again", unit="s", low=1, high=3600
+    )
+    stop_timeout_s: float = setting(
+        15.0, "then a process that does not stop is killed", unit="s", low=1, high=600
+    )
+    log_level: str = setting(
+        "INFO", "how much the log says", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings."""
+
+    data_dir: Path
+    rest: Rest = field(default_factory=Rest)
+    ws: Ws = field(default_factory=Ws)
+    journal: Journal = field(default_factory=Journal)
+    core: Core = field(default_factory=Core)
+    database: Database = field(default_factory=Database)
+    supervision: Supervision = field(default_factory=Supervision)
+    instruments_file: Path = SHIPPED / "instruments.toml"
+    demo: bool = True
+
+
+_SECTIONS = {
+    "rest": Rest,
+    "ws": Ws,
+    "journal": Journal,
+    "core": Core,
+    "database": Database,
+    "supervision": Supervision,
+}
+_PATHS = ("data_dir", "instruments_file")
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of this process.
+
+    Raises: WrongSetting, also for a configuration file that is missing or not TOML.
+    """
+    tables = [_read(SHIPPED / "exchange.toml")]
+    if path := environ.get("OPENBOURSE_CONFIG"):
+        tables.append(_read(Path(path)))
+    tables.append(_from_environ(environ))
+    top: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    for table in tables:
+        for name, value in table.items():
+            if name in _SECTIONS and isinstance(value, dict):
+                sections[name].update(value)
+            elif name in (*_PATHS, "demo"):
+                top[name] = value
+            else:
+                raise WrongSetting(
+                    f"unknown setting {name!r}; known are {', '.join([*_PATHS, 'demo', *_SECTIONS])}"
+                )
+    made = {name: _section(_SECTIONS[name], name, values) for name, values in sections.items()}
+    data_dir = Path(top.get("data_dir", "data"))
+    instruments = Path(top.get("instruments_file", SHIPPED / "instruments.toml"))
+    demo = _convert("demo", bool, top.get("demo", True))
+    return Settings(data_dir=data_dir, instruments_file=instruments, demo=demo, **made)
+
+
+def to_environ(settings: Settings) -> dict[str, str]:
+    """Return the environment that makes a child process load exactly these settings."""
+    found = {
+        f"OPENBOURSE_{name.upper()}": str(getattr(settings, name)) for name in (*_PATHS, "demo")
+    }
+    for section in _SECTIONS:
+        values = getattr(settings, section)
+        for one in fields(values):
+            found[f"OPENBOURSE_{section.upper()}_{one.name.upper()}"] = str(
+                getattr(values, one.name)
+            )
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise WrongSetting(f"cannot read the configuration file {path}: {error}") from error
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in (*_PATHS, "demo"):
+        if value := environ.get(f"OPENBOURSE_{name.upper()}"):
+            found[name] = value
+    for section, model in _SECTIONS.items():
+        for one in fields(model):
+            value = environ.get(f"OPENBOURSE_{section.upper()}_{one.name.upper()}")
+            if value is not None:
+                found.setdefault(section, {})[one.name] = value
+    return found
+
+
+def _section(model: type[Any], section: str, values: Mapping[str, Any]) -> Any:
+    known = {one.name: one for one in fields(model)}
+    for name in values:
+        if name not in known:
+            raise WrongSetting(f"unknown setting {section}.{name}; known are {', '.join(known)}")
+    return model(
+        **{
+            name: _checked(f"{section}.{name}", known[name], value)
+            for name, value in values.items()
+        }
+    )
+
+
+def _checked(name: str, one: "Field[Any]", value: Any) -> Any:
+    assert one.default is not MISSING
+    converted = _convert(name, type(one.default), value)
+    low, high, choices = (one.metadata[key] for key in ("low", "high", "choices"))
+    if choices and converted not in choices:
+        raise WrongSetting(f"{name} is {converted!r}; allowed are {', '.join(choices)}")
+    if low is not None and not low <= converted <= high:
+        raise WrongSetting(
+            f"{name} is {converted} {one.metadata['unit']}; allowed is {low} to {high}"
+        )
+    return converted
+
+
+def _convert(name: str, kind: type[Any], value: Any) -> Any:
+    if kind is bool and isinstance(value, str):
+        if value.lower() not in ("true", "false", "1", "0"):
+            raise WrongSetting(f"{name} is {value!r}; allowed are true and false")
+        return value.lower() in ("true", "1")
+    if kind is int and isinstance(value, float):
+        raise WrongSetting(f"{name} is {value}; a whole number is needed")
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise WrongSetting(f"{name} is {value!r}; a {kind.__name__} is needed") from error
