@@ -1,0 +1,1 @@
+"""The writer: events become rows in PostgreSQL, exactly once."""
