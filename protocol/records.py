@@ -190,7 +190,7 @@ EVENT_FIELDS: dict[str, str] = {
     "DEPOSITED": f"{_HEAD} asset last_qty base_free base_locked cl_ord_id",
     "WITHDRAWN": f"{_HEAD} asset last_qty base_free base_locked cl_ord_id",
     "ASSET_ADDED": f"{_HEAD} asset order_qty cl_ord_id",
-    "INSTRUMENT_ADDED": f"{_HEAD} instrument asset order_count cl_ord_id",
+    "INSTRUMENT_ADDED": f"{_HEAD} instrument asset order_count price order_qty cl_ord_id",
     "INSTRUMENT_CHANGED": f"{_HEAD} instrument order_count order_qty",
     "ACCOUNT_ADDED": f"{_HEAD} cl_ord_id",
     "ACCOUNT_CHANGED": f"{_HEAD} order_count order_qty",
@@ -204,5 +204,6 @@ the quantity taken away from this order, `trade_id` the prevented match id. List
 the ListKind, `order_count` the number of orders. PHASE_CHANGED: `ord_status` is the SessionPhase,
 `price` the reference price. INDICATED, UNCROSSED: `price` the auction price (0: none), `order_qty` the paired
 quantity, `leaves_qty` the imbalance quantity and `side` its side. INSTRUMENT_CHANGED, ACCOUNT_CHANGED and FEE_TIER_CHANGED: `order_count`
-is the term or tier, `order_qty` the value. INSTRUMENT_ADDED: `asset` is the base, `order_count` the quote asset.
+is the term or tier, `order_qty` the value. INSTRUMENT_ADDED: `asset` is the base, `order_count` the quote asset,
+`price` and `order_qty` the price and quantity decimals, as in the command.
 """
