@@ -6,6 +6,20 @@ asked for happened. `supervisor.py` imports a file when its word is typed, takes
 it turns `Refused`, `WrongSetting` and `BadConfiguration` into one line and exit status 1.
 """
 
+WORDS = {
+    "account": ("account", "create, fund, freeze and list accounts and their API keys"),
+    "instrument": ("instrument", "add instruments, change their terms"),
+    "phase": ("phase", "start a session phase of an instrument"),
+    "halt": ("phase", "halt an instrument"),
+    "resume": ("phase", "take a halted instrument back to trading, through a call"),
+    "cancel-all": ("phase", "cancel the open orders of an account"),
+    "journal": ("journal", "verify, dump or digest the journal"),
+    "replay": ("replay", "play a recorded order flow through the core or the running exchange"),
+    "vectors": ("vectors", "conformance vectors against the reference and the compiled core"),
+    "bench": ("bench", "measure the exchange beside its yardsticks"),
+}
+"""Every word but up, down and status: the file that does it (`args.word` tells which) and its line of help."""
+
 
 class Refused(Exception):
     """What was asked for cannot be done; the message says what was found and what to do."""

@@ -177,6 +177,14 @@ class Supervision:
     ready_timeout_s: float = setting(
         120.0, "a process that is not ready by then is started again", unit="s", low=1, high=3600
     )
+    silence_limit_s: float = setting(
+        90.0,
+        "a ready process that has said nothing for so long is stuck: killed and started again; "
+        "longer than database.statement_timeout_s, for the writer waits in a statement",
+        unit="s",
+        low=2,
+        high=3600,
+    )
     stop_timeout_s: float = setting(
         15.0, "then a process that does not stop is killed", unit="s", low=1, high=600
     )

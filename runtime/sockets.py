@@ -91,6 +91,10 @@ class Pull(_Socket):
         """Wait for a frame; False when none came in time."""
         return self._wait(timeout_ms)
 
+    def fileno(self) -> int:
+        """Return the descriptor to `select` on; edge-triggered: drain to the end before every wait."""
+        return int(self._socket.fileno())
+
     def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
         """Call `take` with the frames, on `loop`, whenever some have come."""
         self._attach(loop, take)

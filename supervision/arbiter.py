@@ -1,0 +1,239 @@
+"""The one loop that starts, watches and stops the processes.
+
+Signal handlers only note the signal and wake the loop; the loop alone acts. A turn: obey signals,
+bury the dead, hear reports, do what is due, write the status file, sleep until something happens.
+"""
+
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from conf.settings import Supervision
+from runtime import clock, endpoints, log
+from runtime.sockets import Pull
+from supervision.pids import group_of, send, send_group
+from supervision.programs import Program
+from supervision.states import ALIVE, ENDED, SATISFIED, Due, Process, State
+
+_LEASH = str(Path(__file__).with_name("leash.py"))
+_LONGEST_SLEEP_S = 0.5
+_PROBE_SLEEP_S = 0.02
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Arbiter:
+    """Owner of all processes of one exchange. `programs` in the order in which they may start.
+
+    `stop_order` names those whose stop has an order (first to last); the others stop with the
+    first. `announce` is called once, when all of them do their work; `publish` at every change and
+    about twice a second, with the processes, for the status file.
+    """
+
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        stop_order: Sequence[str],
+        policy: Supervision,
+        run: Path,
+        environ: Mapping[str, str],
+        *,
+        announce: Callable[[], None],
+        publish: Callable[[Sequence[Process]], None],
+    ) -> None:
+        self.processes = [Process(program, policy) for program in programs]
+        self._named = {process.program.name: process for process in self.processes}
+        self._stop_order = stop_order
+        self._run = run
+        self._environ = dict(environ)
+        self._announce = announce
+        self._publish = publish
+        self._log = logging.getLogger("supervisor")
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._signals: deque[int] = deque()
+        self._wake, self._waker = socket.socketpair()
+        self._reports = Pull(endpoints.REPORTS.limit)
+        self._stop_signals = 0
+        self._announced = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether everything is on its way down."""
+        return self._stop_signals > 0
+
+    def serve(self) -> int:
+        """Run until all processes have stopped; the exit status."""
+        self._catch_signals()
+        self._reports.bind(endpoints.address(endpoints.REPORTS, self._run))
+        while True:
+            self._obey()
+            self._bury()
+            self._hear()
+            self._advance(clock.steady_ns())
+            self._publish(self.processes)
+            if self.stopping and all(one.state in ENDED for one in self.processes):
+                break
+            self._sleep()
+        self._reports.close()
+        return 1 if any(one.state is State.FATAL for one in self.processes) else 0
+
+    def stop(self, why: str) -> None:
+        """Begin the orderly stop; asked a second time, end everything at once."""
+        self._stop_signals += 1
+        self._log.info("stopping %s", log.facts(why=why))
+        if self._stop_signals > 1:
+            for process in self.processes:
+                self._kill(process)
+
+    def _catch_signals(self) -> None:
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signals.append(number)
+
+        for end in (self._wake, self._waker):
+            end.setblocking(False)
+        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+            # nohup asks to outlive the terminal: what was ignored at the start stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, note)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+
+    def _obey(self) -> None:
+        while self._signals:
+            number = self._signals.popleft()
+            if number in _STOP_SIGNALS:
+                self.stop(signal.Signals(number).name)
+
+    def _bury(self) -> None:
+        for process in self.processes:
+            child = self._children.get(process.program.name)
+            if child is None or (status := child.poll()) is None:
+                continue
+            del self._children[process.program.name]
+            # What the dead one had started itself must not keep its port or its locks.
+            send_group(child.pid, signal.SIGKILL)
+            process.died(status, clock.steady_ns())
+            self._tell_end(process, child.pid)
+
+    def _tell_end(self, process: Process, pid: int) -> None:
+        lived_s = (clock.steady_ns() - process.spawned_ns) / 1e9
+        named = {"process": process.program.name, "pid": pid, "by": process.last_words}
+        facts = log.facts(**named, lived_s=lived_s)
+        if process.state is State.FATAL:
+            self._log.critical("cannot run, see its message above; not started again: %s", facts)
+            if not self._announced and not self.stopping:
+                self.stop(f"{process.program.name} cannot run")
+        elif process.state is State.BACKOFF:
+            again_s = (process.due_ns - clock.steady_ns()) / 1e9
+            self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
+        else:
+            self._log.info("%s %s", process.state, facts)
+
+    def _hear(self) -> None:
+        now_ns = clock.steady_ns()
+        while frames := list(self._reports.drain(endpoints.REPORTS.limit)):
+            for frame in frames:
+                self._take(frame, now_ns)
+        for process in self.processes:
+            for pid in [pid for pid in process.voices if not group_of(pid)]:
+                process.silenced(pid)
+            for pid in process.stuck(now_ns):
+                self._log.error("stuck %s", log.facts(process=process.program.name, pid=pid))
+                send(pid, signal.SIGKILL)
+                process.silenced(pid)
+
+    def _take(self, frame: bytes, now_ns: int) -> None:
+        try:
+            facts = json.loads(frame)
+            name, pid, report = facts.pop("process"), int(facts.pop("pid")), facts.pop("report")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._log.warning("unreadable report %s", log.facts(text=frame[:200]))
+            return
+        process = self._named.get(name)
+        # A report of an earlier life may still lie in the wire: only the present one's count.
+        if process is None or not process.pid or group_of(pid) != process.pid:
+            return
+        before = process.state
+        process.heard(pid, report, facts, now_ns)
+        if process.state is not before:
+            self._log.info("ready %s", log.facts(process=name, pid=process.pid))
+
+    def _advance(self, now_ns: int) -> None:
+        for process in self.processes:
+            self._probe(process, now_ns)
+            due = process.due(now_ns)
+            if due is Due.KILL:
+                self._log.error("too slow, killed %s", log.facts(process=process.program.name))
+                self._kill(process)
+            elif not self.stopping and (due is Due.SPAWN or self._may_start(process)):
+                self._spawn(process)
+        if self.stopping:
+            self._stop_next(now_ns)
+        elif not self._announced and all(one.state in SATISFIED for one in self.processes):
+            self._announced = True
+            self._announce()
+
+    def _probe(self, process: Process, now_ns: int) -> None:
+        probe = process.program.probe
+        if process.state is State.STARTING and probe is not None and probe():
+            process.ready(now_ns)
+            self._log.info("ready %s", log.facts(process=process.program.name, pid=process.pid))
+
+    def _may_start(self, process: Process) -> bool:
+        needed = [self._named[name].state for name in process.program.needs]
+        return process.state is State.STOPPED and all(state in SATISFIED for state in needed)
+
+    def _stop_next(self, now_ns: int) -> None:
+        for process in self.processes:
+            if process.program.name not in self._stop_order:
+                self._ask(process, now_ns)
+        for name in self._stop_order:
+            process = self._named[name]
+            self._ask(process, now_ns)
+            if process.state not in ENDED:
+                return
+
+    def _ask(self, process: Process, now_ns: int) -> None:
+        if process.state in ALIVE and process.state is not State.STOPPING:
+            send(process.pid, process.program.stop_signal)
+        if process.state not in ENDED:
+            process.asked_to_stop(now_ns)
+
+    def _spawn(self, process: Process) -> None:
+        program = process.program
+        tie = [sys.executable, "-S", "-E", _LEASH, str(os.getpid()), str(int(program.stop_signal))]
+        child = subprocess.Popen(
+            [*tie, *program.argv],
+            env=self._environ | dict(program.environ),
+            stdin=subprocess.DEVNULL,
+            # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops in order.
+            start_new_session=True,
+        )
+        self._children[program.name] = child
+        process.spawned(child.pid, clock.steady_ns())
+        self._log.info("started %s", log.facts(process=program.name, pid=child.pid))
+        self._publish(self.processes)
+
+    def _kill(self, process: Process) -> None:
+        if process.state in ALIVE and process.pid:
+            send_group(process.pid, signal.SIGKILL)
+
+    def _sleep(self) -> None:
+        now_ns = clock.steady_ns()
+        times = [one.due_ns for one in self.processes if one.due_ns]
+        until_s = max(0.0, (min(times) - now_ns) / 1e9) if times else _LONGEST_SLEEP_S
+        probing = any(one.program.probe and one.state is State.STARTING for one in self.processes)
+        limit_s = _PROBE_SLEEP_S if probing else _LONGEST_SLEEP_S
+        readers = [self._wake.fileno(), self._reports.fileno()]
+        if select.select(readers, [], [], min(until_s, limit_s))[0]:
+            try:
+                self._wake.recv(4096)
+            except BlockingIOError:
+                return

@@ -1,0 +1,60 @@
+"""Other processes by number: whether they live, whether they are still the same ones, signals to them."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def born(pid: int) -> str:
+    """Return what tells this life of a pid from another: its time of birth; "" when it is dead."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return _born_by_ps(pid) if pid and not Path("/proc/self").exists() else ""
+    fields = stat.rpartition(b")")[2].split()
+    state, start_ticks = fields[0], fields[19]
+    return "" if state in (b"Z", b"X") else start_ticks.decode()
+
+
+def identity(pid: int) -> dict[str, Any]:
+    """Return what `alive` needs to know this very process again."""
+    return {"pid": pid, "born": born(pid)}
+
+
+def alive(one: Mapping[str, Any]) -> bool:
+    """Whether this very process lives; its number alone may be somebody else's by now."""
+    pid = int(one["pid"])
+    return pid > 0 and born(pid) == one["born"] != ""
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to one process, if it still exists."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def send_group(pid: int, number: int) -> None:
+    """Send a signal to the process group that `pid` leads, or led: its children may outlive it."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def group_of(pid: int) -> int:
+    """Return the process group of a pid, 0 when there is no such process."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _born_by_ps(pid: int) -> str:
+    found = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, check=False
+    )
+    return found.stdout.decode().strip()

@@ -1,0 +1,81 @@
+"""Which programs make up an exchange, what each needs before it starts, and in which order they stop."""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from conf.settings import Settings
+from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
+from runtime.service import BAD_CONFIGURATION
+
+STOP_ORDER = ("ingress", "matcher", "writer", "broadcaster", "postgres")
+"""No new requests; the matcher answers what it has taken; the writer stores what the matcher told;
+the streams end; the database last. Each has ended before the next is asked."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One line of the table: how to run it and how to tell that it does its work.
+
+    `needs` must do their work (or be done) before its first start; a restart does not wait for
+    them. `voices`: how many of its system processes must have reported `ready`. `probe`: asked
+    instead, for a program that does not report. `once`: runs to its end, which must be exit status 0.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    voices: int = 1
+    probe: Callable[[], bool] | None = None
+    once: bool = False
+    stop_signal: int = signal.SIGTERM
+    refusal: int = BAD_CONFIGURATION
+
+
+def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
+    """Return the programs in order of start, and the settings they run with (the DSN filled in)."""
+    programs = [Program("kernel", python("matcher.core.warm_up"), once=True)]
+    store: tuple[str, ...] = ()
+    if not settings.database.dsn:
+        postgres = EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir)
+        programs += _embedded(postgres)
+        store = ("postgres",)
+        settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
+    programs += [
+        Program("matcher", python("matcher"), needs=("kernel",)),
+        Program("writer", python("writer"), needs=("matcher", *store)),
+        Program(
+            "ingress",
+            python("ingress"),
+            needs=("matcher", "writer"),
+            voices=settings.rest.workers,
+        ),
+        Program("broadcaster", python("broadcaster"), needs=("matcher",)),
+    ]
+    if settings.demo:
+        programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
+    return programs, settings
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the argument list that runs a module with this very interpreter."""
+    return (sys.executable, "-m", module, *arguments)
+
+
+def _embedded(postgres: EmbeddedPostgres) -> list[Program]:
+    argv, environ = postgres.command()
+    return [
+        Program("database", python("supervision.prepare"), once=True),
+        Program(
+            "postgres",
+            tuple(argv),
+            needs=("database",),
+            environ=environ,
+            voices=0,
+            probe=postgres.is_ready,
+            stop_signal=STOP_SIGNAL,
+        ),
+    ]

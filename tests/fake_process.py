@@ -1,0 +1,67 @@
+"""A process for the supervisor to watch: `python fake_process.py NAME RUN BEHAVIOUR`.
+
+It writes its life (`NAME started`, `NAME stopped`) into RUN/lives, one line each, and behaves as told.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service
+
+
+def main(name: str, run: Path, behaviour: str) -> int:
+    def note(what: str) -> None:
+        with (run / "lives").open("a") as lives:
+            lives.write(f"{name} {what}\n")
+
+    note("started")
+    service = Service(name, run)
+    service.catch_signals()
+    match behaviour:
+        case "refuses":
+            return BAD_CONFIGURATION
+        case "finishes":
+            note("stopped")
+            return 0
+        case "never ready":
+            steady(service)
+        case "dies once":
+            if (run / "lives").read_text().count(f"{name} started") == 1:
+                return 1
+        case "refuses later":
+            service.ready()
+            while not (run / "refuse").exists():
+                time.sleep(0.02)
+            return BAD_CONFIGURATION
+        case "leaves a child":
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            (run / "child").write_text(str(child.pid))
+        case "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        case "falls silent":
+            service.ready()
+            service.beat()
+            while not service.stopping:
+                time.sleep(0.02)
+    service.ready(seq=7)
+    steady(service)
+    note("stopped")
+    return 0
+
+
+def steady(service: Service) -> None:
+    while not service.stopping:
+        service.beat(seq=7)
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    try:
+        status = main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    except BadConfiguration:
+        status = BAD_CONFIGURATION
+    os._exit(status)
