@@ -90,6 +90,38 @@ class Ws:
     pong_timeout_s: float = setting(
         60.0, "no pong for so long closes the connection", unit="s", low=1, high=3600
     )
+    tick_ms: float = setting(
+        2.0,
+        "messages of so long leave in one write; the first after a pause leaves at once",
+        unit="ms",
+        low=0,
+        high=100,
+    )
+    slow_reader_s: float = setting(
+        10.0,
+        "a reader that is behind for so long is disconnected",
+        unit="s",
+        low=0.1,
+        high=600,
+    )
+    messages_limit: int = setting(
+        50,
+        "frames a client may send in a second, pings and pongs too; the dialect's own limit is 5",
+        low=1,
+        high=100_000,
+    )
+    max_connections: int = setting(
+        10_000, "open connections; the next one is answered 503", low=1, high=1 << 20
+    )
+    connects_limit: int = setting(
+        100_000,
+        "connections an address may open in 5 minutes; the dialect's own limit is 300",
+        low=1,
+        high=10**9,
+    )
+    connection_s: float = setting(
+        86400.0, "a connection ends when it is so old", unit="s", low=1, high=10**9
+    )
 
 
 @dataclass(frozen=True)
