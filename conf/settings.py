@@ -333,9 +333,8 @@ def _checked(name: str, one: "Field[Any]", value: Any) -> Any:
     if choices and converted not in choices:
         raise WrongSetting(f"{name} is {converted!r}; allowed are {', '.join(choices)}")
     if low is not None and not low <= converted <= high:
-        raise WrongSetting(
-            f"{name} is {converted} {one.metadata['unit']}; allowed is {low} to {high}"
-        )
+        found = f"{converted} {one.metadata['unit']}".strip()
+        raise WrongSetting(f"{name} is {found}; allowed is {low} to {high}")
     return converted
 
 
@@ -349,4 +348,5 @@ def _convert(name: str, kind: type[Any], value: Any) -> Any:
     try:
         return kind(value)
     except (TypeError, ValueError) as error:
-        raise WrongSetting(f"{name} is {value!r}; a {kind.__name__} is needed") from error
+        wanted = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+        raise WrongSetting(f"{name} is {value!r}; {wanted} is needed") from error

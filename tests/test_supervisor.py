@@ -1,219 +1,31 @@
-"""The supervisor: the life of one process as a table, and the loop over real (small) processes."""
+"""The supervisor's loop over real (small) processes, and the words up, down and status."""
 
 import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import supervisor
-from conf.settings import Supervision
 from runtime import endpoints
+from runtime.sockets import Push
 from supervision import claim, pids, status
-from supervision.programs import Program
-from supervision.states import TRANSITIONS, Cause, Due, Process, State
+from tests.fake_exchange import Exchange, until
 
 ROOT = Path(__file__).parent.parent
-SECOND = 10**9
-QUICK = {"backoff_first_s": 0.05, "stop_timeout_s": 1.0, "ready_timeout_s": 20.0}
-
-
-# The table ------------------------------------------------------------------------------------
-
-
-def process(**program: Any) -> Process:
-    policy = Supervision(backoff_first_s=1, backoff_limit_s=8, healthy_after_s=10)
-    return Process(Program("matcher", ("matcher",), **program), policy)
-
-
-def test_every_living_state_can_be_left_by_death_and_by_request():
-    for state in (State.STARTING, State.READY, State.RUNNING):
-        assert TRANSITIONS[state, Cause.DIED] is State.BACKOFF
-        assert TRANSITIONS[state, Cause.ASKED] is State.STOPPING
-        assert TRANSITIONS[state, Cause.REFUSED] is State.FATAL
-
-
-def test_a_process_is_ready_when_it_says_so_and_running_when_it_has_lasted():
-    one = process()
-    one.spawned(100, 0)
-    assert one.state is State.STARTING
-    one.heard(100, "ready", {"seq": 3}, SECOND)
-    assert one.state is State.READY
-    assert one.facts == {"seq": 3}
-    assert one.due(10 * SECOND) is Due.NOTHING
-    assert one.state is State.READY
-    one.due(11 * SECOND)
-    assert one.state is State.RUNNING
-
-
-def test_a_beat_before_ready_makes_nothing_ready():
-    one = process()
-    one.spawned(100, 0)
-    one.heard(100, "beat", {}, SECOND)
-    assert one.state is State.STARTING
-
-
-def test_a_program_of_two_voices_is_ready_when_both_have_spoken():
-    one = process(voices=2)
-    one.spawned(100, 0)
-    one.heard(101, "ready", {}, 1)
-    assert one.state is State.STARTING
-    one.heard(102, "ready", {}, 2)
-    assert one.complete
-    one.silenced(101)
-    assert one.state is State.READY
-    assert not one.complete
-
-
-def test_each_failure_doubles_the_wait_up_to_the_limit():
-    one, now, waits = process(), 0, []
-    for _ in range(6):
-        one.spawned(100, now)
-        one.died(1, now)
-        waits.append((one.due_ns - now) // SECOND)
-        assert one.due(one.due_ns - 1) is Due.NOTHING
-        now = one.due_ns
-        assert one.due(now) is Due.SPAWN
-    assert waits == [1, 2, 4, 8, 8, 8]
-    assert one.restarts == 5
-
-
-def test_a_process_that_lasted_starts_its_backoff_anew():
-    one = process()
-    for now in (0, SECOND, 3 * SECOND):
-        one.spawned(100, now)
-        one.died(1, now)
-    one.spawned(100, 10 * SECOND)
-    one.heard(100, "ready", {}, 10 * SECOND)
-    one.due(20 * SECOND)
-    one.died(-9, 21 * SECOND)
-    assert one.due_ns == 22 * SECOND
-    assert one.last_words == "signal 9"
-
-
-def test_exit_status_78_is_not_started_again():
-    one = process()
-    one.spawned(100, 0)
-    one.died(78, SECOND)
-    assert one.state is State.FATAL
-    assert one.due(1000 * SECOND) is Due.NOTHING
-
-
-def test_a_program_that_runs_once_is_done_with_status_0_and_fatal_with_any_other():
-    for ended, state in ((0, State.DONE), (1, State.FATAL), (-9, State.FATAL)):
-        one = process(once=True)
-        one.spawned(100, 0)
-        assert one.due(10_000 * SECOND) is Due.NOTHING
-        one.died(ended, SECOND)
-        assert one.state is state
-
-
-def test_a_process_that_is_not_ready_in_time_is_killed_and_so_is_one_that_does_not_stop():
-    one = process()
-    one.spawned(100, 0)
-    assert one.due(119 * SECOND) is Due.NOTHING
-    assert one.due(120 * SECOND) is Due.KILL
-    one.died(-9, 121 * SECOND)
-    one.spawned(101, 130 * SECOND)
-    one.asked_to_stop(131 * SECOND)
-    assert one.due(132 * SECOND) is Due.NOTHING
-    assert one.due(146 * SECOND) is Due.KILL
-    one.died(-9, 147 * SECOND)
-    assert one.state is State.STOPPED
-
-
-def test_a_ready_process_that_says_nothing_for_too_long_is_stuck():
-    one = process()
-    one.spawned(100, 0)
-    assert one.stuck(1000 * SECOND) == []
-    one.heard(100, "ready", {}, SECOND)
-    one.heard(100, "beat", {}, 50 * SECOND)
-    assert one.stuck(140 * SECOND) == []
-    assert one.stuck(141 * SECOND) == [100]
-
-
-def test_an_impossible_turn_is_a_bug():
-    with pytest.raises(AssertionError, match="matcher is stopped, and was died"):
-        process().died(1, 0)
-
-
-# The loop -------------------------------------------------------------------------------------
-
-
-class Exchange:
-    """A fake exchange under a real supervisor process."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.run = endpoints.run_dir(data_dir)
-        self.output = data_dir / "output"
-        self.child: subprocess.Popen[bytes] | None = None
-
-    def up(
-        self,
-        *programs: tuple[str, str, tuple[str, ...]],
-        stop_order: tuple[str, ...] = (),
-        **policy: float,
-    ) -> None:
-        script = str(ROOT / "tests" / "fake_supervisor.py")
-        arguments = [json.dumps(QUICK | policy), json.dumps(programs), json.dumps(stop_order)]
-        self.data_dir.mkdir(exist_ok=True)
-        with self.output.open("ab") as output:
-            self.child = subprocess.Popen(
-                [sys.executable, script, str(self.data_dir), *arguments],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdout=output,
-                stderr=output,
-            )
-
-    def is_up(self) -> bool:
-        return "up\n" in self.text()
-
-    def state(self, name: str) -> str:
-        return str(self.entry(name)["state"])
-
-    def entry(self, name: str) -> dict[str, Any]:
-        found = status.told(self.run)["processes"]
-        return next((one for one in found if one["name"] == name), {"state": "", "pid": 0})
-
-    def lives(self) -> list[str]:
-        path = self.run / "lives"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def end(self) -> int:
-        assert self.child is not None
-        self.child.send_signal(signal.SIGTERM)
-        return self.child.wait(30)
 
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
     one = Exchange(tmp_path / "data")
     yield one
-    if one.child is not None and one.child.poll() is None:
-        one.child.kill()
-        one.child.wait()
-    claim.end_leftovers(one.run, 1.0)
-    for path in one.run.iterdir():
-        path.unlink()
-    one.run.rmdir()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+    one.wipe()
 
 
 def dead(pid: int) -> bool:
@@ -342,8 +154,6 @@ def test_the_next_supervisor_ends_what_a_killed_one_left_behind(exchange):
 def test_garbage_on_the_reports_wire_is_noted_and_ignored(exchange):
     exchange.up(("matcher", "steady", ()))
     until(exchange.is_up, "up")
-    from runtime.sockets import Push
-
     wire = Push(10)
     wire.connect(endpoints.address(endpoints.REPORTS, exchange.run))
     for frame in (
@@ -356,9 +166,6 @@ def test_garbage_on_the_reports_wire_is_noted_and_ignored(exchange):
     until(lambda: exchange.text().count("unreadable report") == 4, "four notes")
     wire.close()
     assert exchange.state("matcher") in ("ready", "running")
-
-
-# The command line -----------------------------------------------------------------------------
 
 
 def openbourse(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -408,8 +215,6 @@ def test_bad_input_is_one_clear_line_and_exit_status_1(tmp_path, words, said):
 
 
 def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = openbourse("up", "--rest-port", str(port), "--data-dir", str(tmp_path))

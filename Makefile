@@ -1,0 +1,63 @@
+# The one interface to the project. A machine with Python >= 3.11, git and make is enough: everything
+# else is installed into .venv, once (again when pyproject.toml changes).
+#
+#   make up      start the whole exchange in the foreground      ARGS="--rest-port 3001"
+#   make test    run every test                                  make fast    the part under a minute
+#   make lint    what CI checks without running                  make fix     mend what can be mended
+#   make bench   measure beside the yardsticks                   make fuzz    longer runs of the generated tests
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+APART := system or clients or browser or bench
+CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
+
+.PHONY: up test fast lint fix bench fuzz coverage bounds
+
+up: .venv/for-use
+	$(BIN)/openbourse up $(ARGS)
+
+test: .venv/for-tests
+	$(BIN)/python -m matcher.core.warm_up
+	$(BIN)/pytest -n 2 --dist loadfile -m "not ($(APART))" $(ARGS)
+	$(BIN)/pytest -m "($(APART)) and not bench" $(ARGS)
+
+fast: .venv/for-tests
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/for-tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/for-tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/for-use
+	$(BIN)/openbourse bench all $(ARGS)
+
+fuzz: .venv/for-tests
+	$(BIN)/pytest -m property --hypothesis-profile=fuzz $(ARGS)
+
+# The core read line by line by Python: slow, but every branch is seen.
+coverage: .venv/for-tests
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m "not ($(APART) or slow)" $(CORE_TESTS)
+	$(BIN)/coverage report --skip-covered --show-missing
+
+# The compiled core with every array index checked.
+bounds: .venv/for-tests
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m "not ($(APART))" $(CORE_TESTS)
+
+.venv/for-use: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/for-tests: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@ .venv/for-use
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, none was found"; exit 1; }
+	$(PYTHON) -m venv .venv

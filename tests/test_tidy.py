@@ -1,0 +1,107 @@
+"""The house rules that a linter does not know: sizes, names, nothing unfinished, nothing of one machine."""
+
+import ast
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conf import settings
+
+ROOT = Path(__file__).parent.parent
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager"}
+# Written in two pieces, so that this file does not hold what it forbids.
+UNFINISHED = re.compile(
+    "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X:", "NotImplemented" + "Error"])
+)
+OF_ONE_MACHINE = re.compile(r"(?<![\w.~])/(?:work|home|root|Users|farm)/(?!\.)[\w.-]+")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The project's files: those in git, and new ones that git does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for name in sorted(found.stdout.splitlines()) if (path := ROOT / name).is_file()]
+
+
+PYTHON = tracked("*.py")
+TEXTS = [
+    path
+    for path in tracked()
+    if path.suffix in {".py", ".md", ".toml", ".sql", ".html", ".js", ".css", ".yml", ""}
+]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_there_are_files_to_look_at():
+    assert len(PYTHON) > 50
+    assert ROOT / "README.md" in TEXTS
+
+
+def test_no_file_is_longer_than_400_lines():
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in PYTHON}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def test_no_function_is_longer_than_60_lines():
+    lengths = {
+        f"{name_of(path)}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in PYTHON
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_a_file_is_named_after_what_it_holds():
+    assert [name_of(path) for path in PYTHON if {path.stem, path.parent.name} & BANNED_NAMES] == []
+
+
+def test_nothing_is_left_unfinished():
+    assert marks(UNFINISHED) == {}
+
+
+def test_nothing_names_a_path_of_one_machine():
+    assert marks(OF_ONE_MACHINE) == {}
+
+
+def marks(pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """The files in which the pattern occurs, with what was found."""
+    found = {name_of(path): pattern.findall(path.read_text()) for path in TEXTS}
+    return {name: hits for name, hits in found.items() if hits}
+
+
+@pytest.mark.parametrize("section", ["rest", "ws", "journal", "core", "database", "supervision"])
+def test_every_setting_says_why_and_where_its_limits_are(section):
+    model = type(getattr(settings.Settings(data_dir=Path("data")), section))
+    for one in dataclasses.fields(model):
+        about = one.metadata
+        assert len(about["why"]) > 5, one.name
+        if isinstance(one.default, int | float):
+            assert about["low"] <= one.default <= about["high"], one.name
+        if one.name.endswith(("_s", "_ms", "_bytes")):
+            assert about["unit"] == one.name.rpartition("_")[2], one.name
+
+
+def test_supervisor_py_imports_no_library_that_belongs_to_one_process():
+    # import-linter looks at packages only; the command line's entry is a single file.
+    tree = ast.parse((ROOT / "supervisor.py").read_text())
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported & {"zmq", "falcon", "psycopg", "numba", "matcher", "ingress", "writer"} == set()
