@@ -55,12 +55,16 @@ class _Socket:
     def _wait(self, timeout_ms: int) -> bool:
         return bool(self._socket.poll(timeout_ms, zmq.POLLIN))
 
-    def _attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
+    def _attach(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
+    ) -> None:
         # The descriptor is edge-triggered: it must be drained to EAGAIN at every signal, and looked
-        # at once now for what came before the reader was added.
+        # at once now for what came before the reader was added. Between two portions the loop takes
+        # a turn: a sender that is faster than `take` must not keep it from everything else.
         def drain() -> None:
-            while frames := list(self._drain(1000)):
+            if frames := list(self._drain(limit)):
                 take(frames)
+                loop.call_soon(drain)
 
         loop.add_reader(self._socket.fileno(), drain)
         loop.call_soon(drain)
@@ -95,9 +99,14 @@ class Pull(_Socket):
         """Return the descriptor to `select` on; edge-triggered: drain to the end before every wait."""
         return int(self._socket.fileno())
 
-    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
-        """Call `take` with the frames, on `loop`, whenever some have come."""
-        self._attach(loop, take)
+    def attach(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        take: Callable[[list[bytes]], None],
+        limit: int = 1000,
+    ) -> None:
+        """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
+        self._attach(loop, take, limit)
 
 
 class Publish(_Socket):
@@ -126,6 +135,11 @@ class Subscribe(_Socket):
         """Wait for a frame; False when none came in time."""
         return self._wait(timeout_ms)
 
-    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None]) -> None:
-        """Call `take` with the frames, on `loop`, whenever some have come."""
-        self._attach(loop, take)
+    def attach(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        take: Callable[[list[bytes]], None],
+        limit: int = 1000,
+    ) -> None:
+        """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
+        self._attach(loop, take, limit)
