@@ -1,0 +1,168 @@
+"""Read the journal: from any command to the end, once or again and again while it grows.
+
+Every byte that is passed on has been checked (checksum, chain, density of seq). Cost: about one
+memory read; the rows are views of the mapped file, or gathered when the batches are small.
+"""
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from protocol.layout import Rows
+from protocol.records import Command
+from runtime import segments
+from runtime.segments import CorruptJournal, Place
+
+_GATHER = 1024
+"""Commands that are put together from small batches, because the core takes many at a time."""
+_EMPTY = np.zeros(0, Command.dtype)
+
+
+class JournalReader:
+    """Reads the journal in `folder` from command `from_seq` on; `next_seq` is the next it will give.
+
+    Raises (every method): CorruptJournal, also when commands from `from_seq` on are no longer there;
+    WrongVersion; OSError.
+    """
+
+    def __init__(self, folder: Path, from_seq: int = 1) -> None:
+        self.folder = folder
+        self.from_seq = from_seq
+        self.place: Place | None = None
+        """Where the next batch is expected; None while there is no segment."""
+        self.torn = False
+        """The last `read` ended at a torn tail."""
+        self._view = memoryview(b"")
+
+    @property
+    def next_seq(self) -> int:
+        """The first command that was not given yet."""
+        return max(self.from_seq, self.place.next_seq) if self.place else self.from_seq
+
+    def read(self, until_seq: int | None = None) -> Iterator[Rows]:
+        """Yield Command rows in order, cut at batch boundaries, read-only, up to the end.
+
+        Call it again to go on. While a matcher writes, `until_seq` must be given: the last command
+        known to be durable (`StatusRow.seq`); what may stand behind its batch is not looked at.
+        Without it the journal must be at rest, and a torn tail is left out (`torn`).
+        """
+        self.torn = False
+        while until_seq is None or self.next_seq <= until_seq:
+            rows = self._gather(until_seq) if self.place else _EMPTY
+            if len(rows):
+                assert self.place
+                first = self.place.next_seq - len(rows)
+                if self.place.next_seq > self.from_seq:
+                    yield rows[max(0, self.from_seq - first) :]
+            elif not self._advance(until_seq):
+                return
+
+    def _gather(self, until_seq: int | None) -> Rows:
+        """Take right batches from here on: one large one, or small ones put together."""
+        assert self.place
+        place, view, pieces = self.place, self._view, list[memoryview]()
+        journal_id, offset, last_offset = place.head.journal_id, place.offset, place.last_offset
+        next_seq, chain, enough = place.next_seq, place.chain, place.next_seq + _GATHER
+        while next_seq < enough and (until_seq is None or next_seq <= until_seq):
+            found = segments.batch_at(view, offset, journal_id, next_seq, chain)
+            if found is None or found[0] == 0:
+                break
+            count, chain = found
+            start = offset + segments.BATCH_HEAD
+            pieces.append(view[start : start + count * segments.RECORD])
+            last_offset, offset = offset, offset + segments.frame_size(count)
+            next_seq += count
+        if not pieces:
+            return _EMPTY
+        self.place = Place(place.path, offset, place.head, next_seq, chain, last_offset)
+        return np.frombuffer(pieces[0] if len(pieces) == 1 else b"".join(pieces), Command.dtype)
+
+    def _advance(self, until_seq: int | None) -> bool:
+        """Go past what is no batch: into the next segment, or to new bytes. False at the end."""
+        place = self.place
+        if place is None:
+            return self._open_first()
+        sealed = self._batch_here() is not None
+        later = [path for path in segments.segments_in(self.folder) if _is_later(path, place.path)]
+        if later and later[0].name == segments.segment_name(place.next_seq):
+            if not sealed:
+                # The matcher died before or while it sealed this segment.
+                segments.check_torn(self._view, place)
+            self._enter(later[0])
+            return True
+        if sealed:
+            path = self.folder / segments.segment_name(place.next_seq)
+            raise CorruptJournal(
+                path, 0, f"this segment, which follows {place.path.name}, is missing"
+            )
+        if later:
+            what = f"the batch from seq {place.next_seq} is damaged or missing"
+            raise CorruptJournal(place.path, place.offset, what)
+        if until_seq is not None:
+            return self._look_again(until_seq)
+        if not segments.is_blank(self._view, place.offset):
+            segments.check_torn(self._view, place)
+            self.torn = True
+        return False
+
+    def _batch_here(self) -> tuple[int, int] | None:
+        assert self.place
+        place = self.place
+        return segments.batch_at(
+            self._view, place.offset, place.head.journal_id, place.next_seq, place.chain
+        )
+
+    def _open_first(self) -> bool:
+        found = segments.segments_in(self.folder)
+        if not found:
+            return False
+        first = [path for path in found if int(path.stem) <= self.from_seq]
+        if not first:
+            raise CorruptJournal(
+                found[0], 0, f"the journal begins here, but seq {self.from_seq} is needed"
+            )
+        self._enter(first[-1])
+        return True
+
+    def _enter(self, path: Path) -> None:
+        view = _map(path)
+        head = segments.read_head(path, view)
+        if self.place and (head.journal_id, head.chain) != (
+            self.place.head.journal_id,
+            self.place.chain,
+        ):
+            raise CorruptJournal(path, 0, f"this segment does not continue {self.place.path.name}")
+        self._view = view
+        self.place = Place(path, segments.SEGMENT_HEAD, head, head.first_seq, head.chain)
+
+    def _look_again(self, until_seq: int) -> bool:
+        """Map the segment anew, for it may have grown; it holds `until_seq` for sure."""
+        assert self.place
+        self._view = _map(self.place.path)
+        if self._batch_here() is None:
+            raise CorruptJournal(
+                self.place.path,
+                self.place.offset,
+                f"the batch from seq {self.place.next_seq} is damaged or missing, "
+                f"but commands up to {until_seq} are durable",
+            )
+        return True
+
+
+def replay(folder: Path, from_seq: int = 1) -> Iterator[Rows]:
+    """Yield the commands of a journal at rest from `from_seq` on, as `JournalReader.read` does."""
+    return JournalReader(folder, from_seq).read()
+
+
+def _is_later(path: Path, than: Path) -> bool:
+    return int(path.stem) > int(than.stem)
+
+
+def _map(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        if file.tell() == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
