@@ -34,6 +34,7 @@ lint: .venv/for-tests
 fix: .venv/for-tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tests.generated_tables
 
 bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)

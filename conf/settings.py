@@ -130,7 +130,7 @@ class Journal:
 
     sync: str = setting(
         "batch",
-        "batch: nothing acknowledged is lost; interval, off: weaker, see docs/reliability.md",
+        "batch: nothing acknowledged is lost; interval, off: weaker, see docs/operations.md",
         choices=("batch", "interval", "off"),
     )
     interval_ms: int = setting(
