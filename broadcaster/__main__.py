@@ -1,0 +1,113 @@
+"""The broadcaster process: `python -m broadcaster`."""
+
+import asyncio
+import contextlib
+import functools
+import resource
+import sys
+
+import uvloop
+
+from broadcaster.messages import Instrument
+from broadcaster.server import Server
+from conf.settings import Settings, WrongSetting, load
+from protocol.board_reads import Board, DepthView, Unreadable
+from protocol.terms import InstrumentTerm
+from runtime import service
+from runtime.endpoints import MARKET, address
+from runtime.service import BadConfiguration, Service
+from runtime.shared import NotPublished, Reader
+from runtime.sockets import Subscribe
+
+_TURN_S = 0.1
+_WAITING_FRAMES = 256
+"""Frames that may wait for a busy broadcaster; beyond them it has a gap, and says so to its clients."""
+
+
+def main() -> int:
+    """Run until stopped; the result is the exit status."""
+    try:
+        settings = load()
+    except WrongSetting as error:
+        sys.stderr.write(f"{error}\n")
+        return service.BAD_CONFIGURATION
+    body = functools.partial(_run, settings)
+    return service.run("broadcaster", settings.data_dir, settings.supervision.log_level, body)
+
+
+def _run(settings: Settings, process: Service) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    uvloop.run(_broadcast(settings, process))
+
+
+async def _broadcast(settings: Settings, process: Service) -> None:
+    failures: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(functools.partial(_note, process, failures))
+    board = Board(Reader(process.run).current)
+    source = Subscribe(_WAITING_FRAMES)
+    source.connect(address(MARKET, process.run))
+    server = Server(
+        settings.ws,
+        source,
+        functools.partial(_instrument, board),
+        functools.partial(_depth, board),
+        process.log,
+    )
+    instruments = await _wait_for_instruments(board, process)
+    try:
+        await server.start(instruments)
+    except OSError as error:
+        raise BadConfiguration(
+            f"cannot listen on {settings.ws.host}:{settings.ws.port}: {error}; free the port or set ws.port"
+        ) from error
+    process.ready(host=settings.ws.host, port=server.port, instruments=instruments)
+    while not process.stopping and not failures:
+        process.beat(connections=server.connections, delivered=server.delivered)
+        await asyncio.sleep(_TURN_S)
+    await server.stop()
+    if failures:
+        raise failures[0]
+
+
+async def _wait_for_instruments(board: Board, process: Service) -> int:
+    while not process.stopping:
+        with contextlib.suppress(NotPublished):
+            if board.status()["ready"]:
+                return len(board.symbols())
+        process.beat(waiting="for the matcher")
+        await asyncio.sleep(_TURN_S)
+    return 0
+
+
+def _instrument(board: Board, number: int) -> Instrument:
+    terms = board.terms(number)
+    return Instrument(
+        symbol=board.symbols()[number],
+        price_decimals=int(terms[InstrumentTerm.PRICE_DECIMALS]),
+        qty_decimals=int(terms[InstrumentTerm.QTY_DECIMALS]),
+    )
+
+
+def _depth(board: Board, number: int) -> DepthView | None:
+    try:
+        return board.depth(number)
+    except (NotPublished, Unreadable):
+        return None
+
+
+def _note(
+    process: Service,
+    failures: list[BaseException],
+    loop: asyncio.AbstractEventLoop,
+    context: dict[str, object],
+) -> None:
+    """Log what nobody caught. On a connection it ended that connection, elsewhere it ends the process."""
+    error = context.get("exception")
+    process.log.error("%s", context.get("message"), exc_info=error)  # type: ignore[arg-type]
+    if "transport" not in context and isinstance(error, BaseException):
+        failures.append(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Depth windows: the level changes of a stretch of time as one difference (API section 11.2).
+
+A window holds the changes `first_id` … `last_id`, and the last quantity of each level wins. The
+update ids of an instrument are dense (rule D-1), so windows that follow each other without a loss
+have first_id == last_id of the previous + 1, which is all a client checks. A change that does not
+follow the window's last one means that changes were lost: the window must be closed before it, for
+a window over the hole would claim to contain what it does not.
+"""
+
+from broadcaster.messages import DepthUpdate, Instrument, Level
+from protocol.terms import Side
+
+
+class DepthWindow:
+    """Collects the level changes of one instrument until they are told."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.last_id = 0
+        """The newest change collected or told."""
+        self._instrument = instrument
+        self._first_id = 0
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+
+    def breaks_at(self, update_id: int) -> bool:
+        """Tell whether what is collected must be told before this change may be added."""
+        return bool(self._first_id) and update_id > self.last_id + 1
+
+    def add(self, update_id: int, side: int, price: int, qty: int) -> None:
+        """Take in one change; one that was told already is ignored."""
+        if update_id <= self.last_id:
+            return
+        if not self._first_id:
+            self._first_id = update_id
+        self.last_id = update_id
+        levels = self._bids if side == Side.BUY else self._asks
+        levels[price] = qty
+
+    def close(self, now_ns: int) -> DepthUpdate | None:
+        """Return the collected difference, best levels first, and start anew; None when empty."""
+        if not self._first_id:
+            return None
+        bids = sorted(self._bids.items(), reverse=True)
+        update = self._update(self._first_id, bids, sorted(self._asks.items()), now_ns)
+        self._first_id = 0
+        self._bids.clear()
+        self._asks.clear()
+        return update
+
+    def skip_to(
+        self, update_id: int, bids: list[Level], asks: list[Level], now_ns: int
+    ) -> DepthUpdate:
+        """Return a difference of the one change `update_id`, which shows every client the hole before it.
+
+        The levels given must be as they stood after that change.
+        """
+        self.last_id = update_id
+        return self._update(update_id, bids, asks, now_ns)
+
+    def _update(
+        self, first_id: int, bids: list[Level], asks: list[Level], now_ns: int
+    ) -> DepthUpdate:
+        return DepthUpdate(self._instrument, first_id, self.last_id, bids, asks, now_ns)

@@ -1,0 +1,314 @@
+"""The public feed: Event rows in, messages out. Sans-I/O, and without a book of its own.
+
+Trades and aggregated trades are told as they come, depth differences in windows, best prices and
+partial depth from the newest published depth of shared memory. That depth is never older than the
+events received, because the matcher publishes it before it sends them; it may be newer.
+
+After a gap in the events
+* depth differences show it: the next one does not continue the last one's ids, and when no change
+  follows by itself within a second a difference of the newest change is told, so that a client
+  never trusts a book that lost something. An instrument that lost nothing goes on without a seam;
+* trades that were missed are not invented: their ids are missing, the REST history has them. An
+  aggregated trade that may lack fills is left out;
+* best prices and partial depth are right at once.
+"""
+
+from collections.abc import Callable, Container, Iterator
+
+from broadcaster.depth import DepthWindow
+from broadcaster.messages import (
+    Aggregate,
+    Body,
+    BookTicker,
+    Instrument,
+    Level,
+    Message,
+    PartialDepth,
+    Trade,
+)
+from protocol.board_reads import DepthView
+from protocol.layout import Rows
+from protocol.stream import EventStream, Gap
+from protocol.tape import AggTrade, PublicTrade, agg_trade_of
+from protocol.terms import EventFlag, EventKind, Side
+
+PARTIAL_LEVELS = (5, 10, 20)
+FAST = "@100ms"
+"""What the names of streams with the short window end with."""
+_SHOW_HOLE_AFTER_NS = 1_000_000_000
+_COLUMNS = (
+    "kind", "flags", "seq", "at_ns", "instrument", "side", "price", "level_qty", "update_id",
+    "last_px", "last_qty", "trade_id", "agg_trade_id",
+)  # fmt: skip
+
+
+class _Market:
+    """What the feed knows of one instrument."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.fast = DepthWindow(instrument)
+        self.slow = DepthWindow(instrument)
+        self.quote: tuple[Level, Level] | None = None
+        self.quote_id = 0
+        self.quote_touched = False
+        self.fast_touched = False
+        self.slow_touched = False
+        self.owed_id = 0
+        """Update id that the depth streams must have reached, or must show as a hole, by `owed_ns`."""
+        self.owed_ns = 0
+
+    def touch(self) -> None:
+        self.quote_touched = self.fast_touched = self.slow_touched = True
+
+
+class Feed:
+    """Turns events into public messages.
+
+    `catalogue` names an instrument by its number, `depth` reads its newest published depth or says
+    None while there is none to read. `wanted` tells which streams anybody listens to; what nobody
+    wants is not worked out. Times come in as arguments.
+    """
+
+    def __init__(
+        self,
+        catalogue: Callable[[int], Instrument],
+        depth: Callable[[int], DepthView | None],
+        wanted: Container[str],
+    ) -> None:
+        self.lost = 0
+        """Events missed so far."""
+        self._catalogue = catalogue
+        self._depth = depth
+        self._wanted = wanted
+        self._stream: EventStream | None = None
+        self._markets: dict[int, _Market] = {}
+        self._by_prefix: dict[str, int] = {}
+        self._open: tuple[_Market, AggTrade] | None = None
+        self._torn_seq = 0
+        """Command whose first events may be missing: its aggregated trades are left out."""
+
+    def know(self, instrument: int) -> None:
+        """Make the streams of an instrument answer before its first event."""
+        self._market(instrument)
+
+    def take(self, rows: Rows, now_ns: int) -> list[Message]:
+        """Take in Event rows as they come off the wire; return what is to be told at once."""
+        out: list[Message] = []
+        for fresh in self._in_order(rows, now_ns):
+            self._tell(fresh, now_ns, out)
+        return out
+
+    def quotes(self, now_ns: int) -> list[Message]:
+        """Return the best prices that changed since the last call."""
+        out: list[Message] = []
+        for number, market in self._markets.items():
+            if not market.quote_touched:
+                continue
+            stream = market.instrument.book_ticker_stream
+            if stream in self._wanted:
+                ticker = self._book_ticker(number, market)
+                if ticker is None:
+                    continue
+                if (ticker.bid, ticker.ask) != market.quote and ticker.update_id >= market.quote_id:
+                    market.quote, market.quote_id = (ticker.bid, ticker.ask), ticker.update_id
+                    out.append(Message(stream, ticker))
+            market.quote_touched = False
+        return out
+
+    def fast_windows(self, now_ns: int) -> list[Message]:
+        """Close the windows of 100 ms."""
+        out: list[Message] = []
+        for number, market in self._markets.items():
+            self._close(market.fast, market, FAST, now_ns, out)
+            if market.fast_touched:
+                market.fast_touched = not self._partial(number, market, FAST, out)
+        return out
+
+    def slow_windows(self, now_ns: int) -> list[Message]:
+        """Close the long windows, and show holes that no later change has shown."""
+        out: list[Message] = []
+        for number, market in self._markets.items():
+            self._close(market.slow, market, "", now_ns, out)
+            if market.slow_touched:
+                market.slow_touched = not self._partial(number, market, "", out)
+            if market.owed_id and now_ns >= market.owed_ns:
+                self._show_hole(number, market, now_ns, out)
+        return out
+
+    def current(self, stream: str) -> Body | None:
+        """Return what a stream that tells a state would say now; None for all others."""
+        prefix, _, rest = stream.partition("@")
+        number = self._by_prefix.get(f"{prefix}@")
+        if number is None:
+            return None
+        market = self._markets[number]
+        if rest == "bookTicker":
+            return self._book_ticker(number, market)
+        levels = _partial_levels(rest)
+        view = self._depth(number) if levels else None
+        return None if view is None else _partial_depth(market.instrument, view, levels)
+
+    def _in_order(self, rows: Rows, now_ns: int) -> Iterator[Rows]:
+        if len(rows) and self._stream is None:
+            self._stream = EventStream(int(rows["event_seq"][0]))
+            self._torn_seq = int(rows["seq"][0])
+        while len(rows):
+            assert self._stream is not None
+            try:
+                yield self._stream.take(rows)
+            except Gap as gap:
+                yield self._stream.take(rows[rows["event_seq"] < gap.expected])
+                self._stream.next_event_seq = gap.found
+                rows = rows[rows["event_seq"] >= gap.found]
+                self.lost += gap.found - gap.expected
+                self._after_gap(int(rows["seq"][0]), now_ns)
+            else:
+                return
+
+    def _after_gap(self, seq: int, now_ns: int) -> None:
+        self._open = None
+        self._torn_seq = seq
+        for number, market in self._markets.items():
+            market.touch()
+            view = self._depth(number)
+            if view is not None and view.update_id > market.fast.last_id:
+                market.owed_id, market.owed_ns = view.update_id, now_ns + _SHOW_HOLE_AFTER_NS
+
+    def _tell(self, rows: Rows, now_ns: int, out: list[Message]) -> None:
+        if len(rows) == 0:
+            return
+        flags = rows["flags"]
+        printed = (rows["kind"] == EventKind.TRADE) & ((flags & EventFlag.MAKER) != 0)
+        told = rows[printed | ((flags & EventFlag.LEVEL) != 0)]
+        for event in zip(*(told[name].tolist() for name in _COLUMNS), strict=True):
+            kind, flag, seq, at_ns, number, side, price, level_qty, update_id, *trade = event
+            market = self._market(number)
+            if kind == EventKind.TRADE and flag & EventFlag.MAKER:
+                px, qty, trade_id, agg_trade_id = trade
+                printed_trade = PublicTrade(
+                    trade_id, agg_trade_id, px, qty, at_ns, side == Side.BUY
+                )
+                self._print(market, printed_trade, seq, now_ns, out)
+            if flag & EventFlag.LEVEL:
+                self._change(market, update_id, side, price, level_qty, now_ns, out)
+        if int(flags[-1]) & EventFlag.LAST:
+            self._close_aggregate(now_ns, out)
+
+    def _print(
+        self, market: _Market, trade: PublicTrade, seq: int, now_ns: int, out: list[Message]
+    ) -> None:
+        told_ns = max(now_ns, trade.at_ns)
+        if market.instrument.trade_stream in self._wanted:
+            told = Trade(market.instrument, trade, told_ns)
+            out.append(Message(market.instrument.trade_stream, told))
+        if self._open is not None:
+            joined = self._open[1].joined(trade) if self._open[0] is market else None
+            if joined is not None:
+                self._open = (market, joined)
+                return
+            self._close_aggregate(now_ns, out)
+        if seq != self._torn_seq:
+            self._open = (market, agg_trade_of(trade))
+
+    def _close_aggregate(self, now_ns: int, out: list[Message]) -> None:
+        if self._open is None:
+            return
+        market, trade = self._open
+        self._open = None
+        stream = market.instrument.agg_trade_stream
+        if stream in self._wanted:
+            told_ns = max(now_ns, trade.at_ns)
+            out.append(Message(stream, Aggregate(market.instrument, trade, told_ns)))
+
+    def _change(
+        self,
+        market: _Market,
+        update_id: int,
+        side: int,
+        price: int,
+        qty: int,
+        now_ns: int,
+        out: list[Message],
+    ) -> None:
+        if market.fast.breaks_at(update_id):
+            self._close(market.fast, market, FAST, now_ns, out)
+        if market.slow.breaks_at(update_id):
+            self._close(market.slow, market, "", now_ns, out)
+        market.fast.add(update_id, side, price, qty)
+        market.slow.add(update_id, side, price, qty)
+        market.touch()
+
+    def _close(
+        self, window: DepthWindow, market: _Market, ending: str, now_ns: int, out: list[Message]
+    ) -> None:
+        update = window.close(now_ns)
+        stream = f"{market.instrument.prefix}depth{ending}"
+        if update is not None and stream in self._wanted:
+            out.append(Message(stream, update))
+
+    def _show_hole(self, number: int, market: _Market, now_ns: int, out: list[Message]) -> None:
+        if market.fast.last_id >= market.owed_id:
+            market.owed_id = 0
+            return
+        view = self._depth(number)
+        if view is None:
+            return
+        market.owed_id = 0
+        bids, asks = _levels(view, 1)
+        for window, ending in ((market.fast, FAST), (market.slow, "")):
+            self._close(window, market, ending, now_ns, out)
+            update = window.skip_to(view.update_id, bids, asks, now_ns)
+            out.append(Message(f"{market.instrument.prefix}depth{ending}", update))
+
+    def _partial(self, number: int, market: _Market, ending: str, out: list[Message]) -> bool:
+        """Tell the partial depths; False when the book cannot be read now."""
+        streams = {
+            levels: f"{market.instrument.prefix}depth{levels}{ending}" for levels in PARTIAL_LEVELS
+        }
+        wanted = [levels for levels in PARTIAL_LEVELS if streams[levels] in self._wanted]
+        view = self._depth(number) if wanted else None
+        if wanted and view is None:
+            return False
+        for levels in wanted:
+            assert view is not None
+            out.append(Message(streams[levels], _partial_depth(market.instrument, view, levels)))
+        return True
+
+    def _book_ticker(self, number: int, market: _Market) -> BookTicker | None:
+        view = self._depth(number)
+        if view is None:
+            return None
+        bids, asks = _levels(view, 1)
+        empty = (0, 0)
+        return BookTicker(
+            market.instrument,
+            view.update_id,
+            bids[0] if bids else empty,
+            asks[0] if asks else empty,
+        )
+
+    def _market(self, number: int) -> _Market:
+        market = self._markets.get(number)
+        if market is None:
+            market = self._markets[number] = _Market(self._catalogue(number))
+            self._by_prefix[market.instrument.prefix] = number
+        return market
+
+
+def _levels(view: DepthView, count: int) -> tuple[list[Level], list[Level]]:
+    bids, asks = (
+        list(zip(side["price"][:count].tolist(), side["qty"][:count].tolist(), strict=True))
+        for side in (view.bids, view.asks)
+    )
+    return bids, asks
+
+
+def _partial_depth(instrument: Instrument, view: DepthView, levels: int) -> PartialDepth:
+    bids, asks = _levels(view, levels)
+    return PartialDepth(instrument, view.update_id, bids, asks)
+
+
+def _partial_levels(rest: str) -> int:
+    name = rest.removesuffix(FAST)
+    return next((levels for levels in PARTIAL_LEVELS if name == f"depth{levels}"), 0)

@@ -1,0 +1,105 @@
+"""What the streams say, before it is text: one class per kind of message (API section 11.1).
+
+A body carries integers and the instrument that gives them their decimals. `told_ns` is the event
+time E: when the exchange says it, never before the thing happened.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from protocol.tape import AggTrade, PublicTrade
+
+Level = tuple[int, int]
+"""Price and quantity of one price level; quantity 0: the level is gone."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """Symbol and decimals of one instrument, and the first part of its stream names."""
+
+    symbol: str
+    price_decimals: int
+    qty_decimals: int
+
+    @cached_property
+    def prefix(self) -> str:
+        """Return what its stream names begin with."""
+        return f"{self.symbol.lower()}@"
+
+    @cached_property
+    def trade_stream(self) -> str:
+        """Return the name of the stream of its trades."""
+        return f"{self.prefix}trade"
+
+    @cached_property
+    def agg_trade_stream(self) -> str:
+        """Return the name of the stream of its aggregated trades."""
+        return f"{self.prefix}aggTrade"
+
+    @cached_property
+    def book_ticker_stream(self) -> str:
+        """Return the name of the stream of its best bid and ask."""
+        return f"{self.prefix}bookTicker"
+
+
+class Trade(NamedTuple):
+    """`<symbol>@trade`."""
+
+    instrument: Instrument
+    trade: PublicTrade
+    told_ns: int
+
+
+class Aggregate(NamedTuple):
+    """`<symbol>@aggTrade`."""
+
+    instrument: Instrument
+    trade: AggTrade
+    told_ns: int
+
+
+class DepthUpdate(NamedTuple):
+    """`<symbol>@depth`: the changes `first_id` … `last_id`, the last quantity of each level."""
+
+    instrument: Instrument
+    first_id: int
+    last_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    told_ns: int
+
+
+class PartialDepth(NamedTuple):
+    """`<symbol>@depth5` and the like: the best levels of a book as of `update_id`."""
+
+    instrument: Instrument
+    update_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+
+
+class BookTicker(NamedTuple):
+    """`<symbol>@bookTicker`; (0, 0) stands for an empty side."""
+
+    instrument: Instrument
+    update_id: int
+    bid: Level
+    ask: Level
+
+
+class ServerShutdown(NamedTuple):
+    """Told to everybody before a graceful stop."""
+
+    told_ns: int
+
+
+Body = Trade | Aggregate | DepthUpdate | PartialDepth | BookTicker | ServerShutdown
+
+
+class Message(NamedTuple):
+    """One body and the stream it goes to, by its plain name."""
+
+    stream: str
+    body: Body

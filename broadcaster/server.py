@@ -1,0 +1,192 @@
+"""The stream server: events in from a source, frames out to connections, all on one event loop.
+
+Events are turned into messages as soon as they come. They leave at once when nothing has left for
+a tick, else when the tick ends, so that a quiet market has no delay and a busy one few writes.
+Three clocks run beside: the windows of depth streams, and a look at every connection each second.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from websockets.frames import CloseCode
+
+from broadcaster.channels import Channels
+from broadcaster.connection import Connection
+from broadcaster.feed import Feed
+from broadcaster.messages import Instrument, ServerShutdown
+from conf.settings import Ws
+from protocol.board_reads import DepthView
+from protocol.records import Event
+from runtime import clock
+from runtime.endpoints import WrongFrame, rows_in
+
+FAST_WINDOW_S = 0.1
+CONNECT_WINDOW_S = 300
+SPARE_CONNECTIONS = 256
+"""Sockets beyond the limit that still get a proper refusal; further ones are just closed."""
+GOODBYE_S = 2.0
+FRAMES_AT_ONCE = 16
+"""Frames taken in before the loop turns to the connections; one may hold thousands of events."""
+
+
+class Source(Protocol):
+    """Where frames of Event rows come from (`runtime.sockets.Subscribe`)."""
+
+    def attach(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
+    ) -> None:
+        """Call `take` with up to `limit` frames at a time whenever some have come."""
+
+
+class Server:
+    """One broadcaster. `catalogue` and `depth` as for Feed."""
+
+    def __init__(
+        self,
+        ws: Ws,
+        source: Source,
+        catalogue: Callable[[int], Instrument],
+        depth: Callable[[int], DepthView | None],
+        log: logging.Logger,
+    ) -> None:
+        self.ws = ws
+        self.delivered = 0
+        self._log = log
+        self._source = source
+        self.channels = Channels()
+        self._feed = Feed(catalogue, depth, self.channels)
+        self.channels.current = self._feed.current
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._connects: dict[str, int] = {}
+        self._connects_from_s = 0.0
+        self._listener: asyncio.Server | None = None
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
+        self._flush_at: asyncio.TimerHandle | None = None
+        self._flushed_s = 0.0
+        self._lost = 0
+
+    @property
+    def connections(self) -> int:
+        """Return how many sockets are open."""
+        return len(self._connections)
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        assert self._listener is not None, "not started"
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def start(self, instruments: int) -> None:
+        """Know the first `instruments` instruments, take the feed and listen.
+
+        Raises: OSError when the address cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        for number in range(instruments):
+            self._feed.know(number)
+        self._listener = await loop.create_server(
+            lambda: Connection(self), self.ws.host, self.ws.port, backlog=1024
+        )
+        self._source.attach(loop, self._take, FRAMES_AT_ONCE)
+        self._every(FAST_WINDOW_S, self._close_fast_windows)
+        self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
+        self._every(1.0, self._check_connections)
+
+    async def stop(self) -> None:
+        """Tell everybody, say goodbye, and wait a little for the answers."""
+        if self._listener is not None:
+            self._listener.close()
+        self._flush()
+        for timer in self._timers.values():
+            timer.cancel()
+        listening = [connection for connection in self._connections if connection.is_open]
+        self.channels.tell_all(listening, "!serverShutdown", ServerShutdown(clock.wall_ns()))
+        for connection in list(self._connections):
+            connection.close(CloseCode.GOING_AWAY, "Server shutdown")
+        if self._connections:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), GOODBYE_S)
+        for connection in list(self._connections):
+            connection.abort()
+
+    def arrived(self, connection: Connection, address: str) -> str | None:
+        """Count a connection in; the text of the refusal when there is no room."""
+        self._connections.add(connection)
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._connects_from_s >= CONNECT_WINDOW_S:
+            self._connects_from_s = now_s
+            self._connects.clear()
+        self._connects[address] = self._connects.get(address, 0) + 1
+        if len(self._connections) > self.ws.max_connections + SPARE_CONNECTIONS:
+            connection.abort()
+        if len(self._connections) > self.ws.max_connections:
+            return f"{self.ws.max_connections} connections are open, which is the limit"
+        if self._connects[address] > self.ws.connects_limit:
+            return f"{address} opened more than {self.ws.connects_limit} connections in 5 minutes"
+        return None
+
+    def departed(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def _take(self, frames: list[bytes]) -> None:
+        now_ns = clock.wall_ns()
+        for frame in frames:
+            try:
+                rows = rows_in(Event, frame)
+            except WrongFrame as wrong:
+                self._log.error("market frame left out: %s", wrong)
+                continue
+            self.channels.publish(self._feed.take(rows, now_ns))
+        if self._feed.lost != self._lost:
+            self._log.warning("%d events were missed", self._feed.lost - self._lost)
+            self._lost = self._feed.lost
+        if self._flush_at is None:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = self._flushed_s + self.ws.tick_ms / 1000
+        if loop.time() >= due_s:
+            self._flush()
+        else:
+            self._flush_at = loop.call_at(due_s, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_at = None
+        self.channels.publish(self._feed.quotes(clock.wall_ns()))
+        self.delivered += self.channels.flush()
+        self._flushed_s = asyncio.get_running_loop().time()
+
+    def _close_fast_windows(self) -> None:
+        self.channels.publish(self._feed.fast_windows(clock.wall_ns()))
+        self._flush()
+
+    def _close_slow_windows(self) -> None:
+        self.channels.publish(self._feed.slow_windows(clock.wall_ns()))
+        self._flush()
+
+    def _check_connections(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for connection in list(self._connections):
+            connection.check(now_s)
+
+    def _every(self, interval_s: float, action: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def act(due_s: float) -> None:
+            # A turn that was missed is not made up for; the grid stays where it was.
+            behind = max(0, int((loop.time() - due_s) / interval_s))
+            next_s = due_s + (behind + 1) * interval_s
+            self._timers[action] = loop.call_at(next_s, act, next_s)
+            action()
+
+        first_s = loop.time() + interval_s
+        self._timers[action] = loop.call_at(first_s, act, first_s)
