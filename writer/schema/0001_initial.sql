@@ -92,7 +92,7 @@ create table orders (
     ord_status      smallint not null,
     reason          smallint not null,
     working         boolean not null,
-    strategy_type   integer not null,
+    strategy_type   bigint not null,
     trailing_bips   integer not null,
     list_id         bigint not null,
     price           bigint not null,
