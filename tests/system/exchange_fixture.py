@@ -1,0 +1,160 @@
+"""A whole exchange for system tests: started by `openbourse up` on free ports, stopped by its pid.
+
+Everything a test needs to talk to it as a client would, and to hurt it as an operator's worst day would.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from websockets.sync.client import ClientConnection, connect
+
+from commands.rest_venue import Keys, RestClient
+from conf.settings import Settings
+from runtime import endpoints
+from runtime.postgres import EmbeddedPostgres
+from supervision import claim, demo, status
+from supervision.claim import end_leftovers
+
+ROOT = Path(__file__).parent.parent.parent
+START_S = 240.0
+"""A first start compiles the core."""
+
+
+class Exchange:
+    """One running exchange on a data directory of its own."""
+
+    def __init__(self, data_dir: Path, *options: str, **environ: str) -> None:
+        self.data_dir = data_dir.resolve()
+        self.run = endpoints.run_dir(self.data_dir)
+        self.output = data_dir.with_name(f"{data_dir.name}.out")
+        self.log = data_dir.with_name(f"{data_dir.name}.log")
+        self._options = options
+        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environ}
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is up."""
+        words = ["up", "--data-dir", str(self.data_dir), "--rest-port", "0", "--ws-port", "0"]
+        self.output.unlink(missing_ok=True)
+        with self.output.open("wb") as output, self.log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, str(ROOT / "supervisor.py"), *words, *self._options],
+                cwd=ROOT,
+                env=self._environ,
+                stdout=output,
+                stderr=log,
+            )
+        self.until(lambda: "The exchange is up" in self.output.read_text(), "up", START_S)
+
+    def stop(self) -> int:
+        """Stop it by a signal to its supervisor; the exit status."""
+        assert self.child is not None
+        self.child.send_signal(signal.SIGTERM)
+        return self.child.wait(120)
+
+    def wipe(self) -> None:
+        """End whatever is left of it and remove its directories."""
+        if self.child is not None and self.child.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        end_leftovers(self.run, 5.0)
+        shutil.rmtree(self.run, ignore_errors=True)
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+        """Wait for a condition; fails with the end of the log when it does not come."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            ended = self.child is None or self.child.poll() is not None
+            if ended or time.monotonic() > deadline:
+                why = "the supervisor has ended" if ended else f"not within {seconds:g} s"
+                raise AssertionError(f"{why}: {what}\n{self.log_end()}")
+            time.sleep(0.02)
+
+    def log_end(self, lines: int = 60) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `openbourse WORDS` against this exchange's data directory."""
+        told = self.status()
+        environ = {
+            **self._environ,
+            "OPENBOURSE_DATA_DIR": str(self.data_dir),
+            "OPENBOURSE_REST_PORT": told["rest"].rpartition(":")[2] or "3000",
+        }
+        return subprocess.run(
+            [sys.executable, str(ROOT / "supervisor.py"), *words],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def asked(self, *words: str) -> Any:
+        """Run a command that must succeed and return the JSON of its last line."""
+        done = self.command(*words, "--json")
+        assert done.returncode == 0, f"openbourse {' '.join(words)}: {done.stderr}"
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def status(self) -> dict[str, Any]:
+        """Return what `openbourse status` says."""
+        return status.told(self.run)
+
+    def process(self, name: str) -> dict[str, Any]:
+        """Return the status entry of one process."""
+        return next(one for one in self.status()["processes"] if one["name"] == name)
+
+    def is_whole(self) -> bool:
+        """Whether every process does its work."""
+        return bool(self.status()["state"] == "running")
+
+    def client(self) -> RestClient:
+        """Return a REST client with a connection of its own."""
+        host, _, port = self.status()["rest"].removeprefix("http://").rpartition(":")
+        return RestClient(host, int(port))
+
+    def demo_keys(self, name: str) -> Keys:
+        """Return the keys of a demo account."""
+        kept = demo.read(self.data_dir)[name]
+        return Keys(kept["api_key"], kept["secret"])
+
+    def account(self, name: str, *deposits: str) -> Keys:
+        """Open an account with deposits (`USDT=1000`) by the command line and return its keys."""
+        words = [word for deposit in deposits for word in ("--deposit", deposit)]
+        made = self.asked("account", "create", name, *words)
+        return Keys(made["api_key"], made["secret"])
+
+    def stream(self, path: str) -> ClientConnection:
+        """Open a WebSocket stream, as `/ws/btcusdt@trade`."""
+        return connect(self.status()["ws"] + path, compression=None)
+
+    def database(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        """Connect to the books of record."""
+        return psycopg.connect(self.dsn(), autocommit=True)
+
+    def dsn(self) -> str:
+        """Return how to connect to the embedded PostgreSQL."""
+        return EmbeddedPostgres(self.data_dir, self.run).dsn()
+
+    def settings(self) -> Settings:
+        """Return settings that point at this exchange."""
+        return Settings(data_dir=self.data_dir)
+
+    def owner(self) -> int:
+        """Return the pid of the supervisor that holds the data directory."""
+        return claim.owner(self.data_dir)
