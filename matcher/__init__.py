@@ -1,0 +1,1 @@
+"""The matcher: one process that orders, journals and executes everything the exchange is asked."""
