@@ -50,18 +50,18 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     server = Server(
         settings.ws,
         source,
-        functools.partial(_instrument, board),
+        functools.partial(_instruments, board),
         functools.partial(_depth, board),
         process.log,
     )
-    instruments = await _wait_for_instruments(board, process)
+    await _wait_for_matcher(board, process)
     try:
-        await server.start(instruments)
+        await server.start()
     except OSError as error:
         raise BadConfiguration(
             f"cannot listen on {settings.ws.host}:{settings.ws.port}: {error}; free the port or set ws.port"
         ) from error
-    process.ready(host=settings.ws.host, port=server.port, instruments=instruments)
+    process.ready(host=settings.ws.host, port=server.port)
     while not process.stopping and not failures:
         process.beat(connections=server.connections, delivered=server.delivered)
         await asyncio.sleep(_TURN_S)
@@ -70,14 +70,20 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         raise failures[0]
 
 
-async def _wait_for_instruments(board: Board, process: Service) -> int:
+async def _wait_for_matcher(board: Board, process: Service) -> None:
     while not process.stopping:
         with contextlib.suppress(NotPublished):
             if board.status()["ready"]:
-                return len(board.symbols())
+                return
         process.beat(waiting="for the matcher")
         await asyncio.sleep(_TURN_S)
-    return 0
+
+
+def _instruments(board: Board) -> list[Instrument]:
+    try:
+        return [_instrument(board, number) for number in range(len(board.symbols()))]
+    except NotPublished:
+        return []
 
 
 def _instrument(board: Board, number: int) -> Instrument:

@@ -13,7 +13,7 @@ After a gap in the events
 * best prices and partial depth are right at once.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from broadcaster.depth import DepthWindow
 from broadcaster.messages import (
@@ -65,14 +65,14 @@ class _Market:
 class Feed:
     """Turns events into public messages.
 
-    `catalogue` names an instrument by its number, `depth` reads its newest published depth or says
-    None while there is none to read. `wanted` tells which streams anybody listens to; what nobody
-    wants is not worked out. Times come in as arguments.
+    `catalogue` lists all instruments by number, `depth` reads the newest published depth of one or
+    says None while there is none to read. `wanted` tells which streams anybody listens to; what
+    nobody wants is not worked out. Times come in as arguments.
     """
 
     def __init__(
         self,
-        catalogue: Callable[[int], Instrument],
+        catalogue: Callable[[], Sequence[Instrument]],
         depth: Callable[[int], DepthView | None],
         wanted: Container[str],
     ) -> None:
@@ -88,9 +88,12 @@ class Feed:
         self._torn_seq = 0
         """Command whose first events may be missing: its aggregated trades are left out."""
 
-    def know(self, instrument: int) -> None:
-        """Make the streams of an instrument answer before its first event."""
-        self._market(instrument)
+    def learn(self) -> None:
+        """Look at the catalogue: instruments may have been added."""
+        for number, instrument in enumerate(self._catalogue()):
+            if number not in self._markets:
+                self._markets[number] = _Market(instrument)
+                self._by_prefix[instrument.prefix] = number
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:
         """Take in Event rows as they come off the wire; return what is to be told at once."""
@@ -169,6 +172,7 @@ class Feed:
     def _after_gap(self, seq: int, now_ns: int) -> None:
         self._open = None
         self._torn_seq = seq
+        self.learn()
         for number, market in self._markets.items():
             market.touch()
             view = self._depth(number)
@@ -178,12 +182,16 @@ class Feed:
     def _tell(self, rows: Rows, now_ns: int, out: list[Message]) -> None:
         if len(rows) == 0:
             return
-        flags = rows["flags"]
-        printed = (rows["kind"] == EventKind.TRADE) & ((flags & EventFlag.MAKER) != 0)
+        kinds, flags = rows["kind"], rows["flags"]
+        if (kinds == EventKind.INSTRUMENT_ADDED).any():
+            self.learn()
+        printed = (kinds == EventKind.TRADE) & ((flags & EventFlag.MAKER) != 0)
         told = rows[printed | ((flags & EventFlag.LEVEL) != 0)]
         for event in zip(*(told[name].tolist() for name in _COLUMNS), strict=True):
             kind, flag, seq, at_ns, number, side, price, level_qty, update_id, *trade = event
-            market = self._market(number)
+            market = self._markets.get(number) or self._learned(number)
+            if market is None:
+                continue
             if kind == EventKind.TRADE and flag & EventFlag.MAKER:
                 px, qty, trade_id, agg_trade_id = trade
                 printed_trade = PublicTrade(
@@ -194,6 +202,11 @@ class Feed:
                 self._change(market, update_id, side, price, level_qty, now_ns, out)
         if int(flags[-1]) & EventFlag.LAST:
             self._close_aggregate(now_ns, out)
+
+    def _learned(self, number: int) -> _Market | None:
+        # The catalogue cannot be read while the matcher is replaced; the next event asks again.
+        self.learn()
+        return self._markets.get(number)
 
     def _print(
         self, market: _Market, trade: PublicTrade, seq: int, now_ns: int, out: list[Message]
@@ -287,13 +300,6 @@ class Feed:
             bids[0] if bids else empty,
             asks[0] if asks else empty,
         )
-
-    def _market(self, number: int) -> _Market:
-        market = self._markets.get(number)
-        if market is None:
-            market = self._markets[number] = _Market(self._catalogue(number))
-            self._by_prefix[market.instrument.prefix] = number
-        return market
 
 
 def _levels(view: DepthView, count: int) -> tuple[list[Level], list[Level]]:

@@ -8,7 +8,7 @@ Three clocks run beside: the windows of depth streams, and a look at every conne
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from websockets.frames import CloseCode
@@ -48,7 +48,7 @@ class Server:
         self,
         ws: Ws,
         source: Source,
-        catalogue: Callable[[int], Instrument],
+        catalogue: Callable[[], Sequence[Instrument]],
         depth: Callable[[int], DepthView | None],
         log: logging.Logger,
     ) -> None:
@@ -80,14 +80,13 @@ class Server:
         assert self._listener is not None, "not started"
         return int(self._listener.sockets[0].getsockname()[1])
 
-    async def start(self, instruments: int) -> None:
-        """Know the first `instruments` instruments, take the feed and listen.
+    async def start(self) -> None:
+        """Learn the instruments, take the feed and listen.
 
         Raises: OSError when the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        for number in range(instruments):
-            self._feed.know(number)
+        self._feed.learn()
         self._listener = await loop.create_server(
             lambda: Connection(self), self.ws.host, self.ws.port, backlog=1024
         )

@@ -6,6 +6,7 @@ market is quiet its book is the market's.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,8 +24,10 @@ SECOND_NS = 1_000_000_000
 
 LEVEL = st.tuples(st.just("level"), st.sampled_from(Side), st.integers(0, 9), st.integers(0, 5))
 TRADE = st.tuples(st.just("trade"), st.sampled_from(Side), st.integers(1, 4))
-WIRE = st.sampled_from([("send",), ("lose",), ("repeat",), ("fast",), ("slow",), ("quotes",)])
-STEPS = st.lists(st.one_of(LEVEL, LEVEL, TRADE, WIRE), max_size=60)
+WIRE = st.sampled_from(
+    [("send",), ("lose",), ("lose_first",), ("repeat",), ("fast",), ("slow",), ("quotes",)]
+)
+STEPS = st.lists(st.one_of(LEVEL, LEVEL, TRADE, WIRE), min_size=10, max_size=60)
 
 
 @dataclass
@@ -33,7 +36,8 @@ class Client:
 
     market: HandMarket
     book: dict[Side, dict[int, int]] = field(default_factory=dict)
-    last_id: int | None = None
+    last_id: int = 0
+    fresh: bool = True
     restarts: int = 0
 
     def start(self) -> None:
@@ -46,8 +50,6 @@ class Client:
         }
 
     def take(self, update: DepthUpdate) -> None:
-        if self.last_id is None:
-            self.start()
         if update.last_id <= self.last_id:
             return
         if self.fresh:
@@ -73,8 +75,11 @@ class Play:
     def __init__(self) -> None:
         self.market = HandMarket()
         self.now_ns = 2 * 10**18
-        self.feed = Feed(lambda number: INSTRUMENT, self.market.depth, _Everything())
+        self.feed = Feed(lambda: [INSTRUMENT], self.market.depth, _Everything())
+        self.feed.learn()
         self.clients = {f"btcusdt@depth{end}": Client(self.market) for end in ("", "@100ms")}
+        for client in self.clients.values():
+            client.start()
         self.heard: list[Message] = []
         self.lost = False
         self.last_rows = self.market.rows()
@@ -117,6 +122,12 @@ class Play:
     def _lose(self) -> None:
         self.lost = self.lost or len(self.market.rows()) > 0
 
+    def _lose_first(self) -> None:
+        rows = self.market.rows()
+        self.lost = self.lost or len(rows) > 0
+        self.last_rows = rows[(len(rows) + 1) // 2 :]
+        self._hear(self.feed.take(self.last_rows, self.now_ns))
+
     def _repeat(self) -> None:
         assert self.feed.take(self.last_rows, self.now_ns) == []
 
@@ -156,9 +167,8 @@ def _played(steps: list[tuple[object, ...]]) -> Play:
 def test_a_client_by_the_recipe_has_the_exchanges_book(steps):
     play = _played(steps)
     for client in play.clients.values():
-        if client.last_id is not None:
-            assert client.book == play.market.books[0]
-            assert client.last_id == play.market.update_ids[0]
+        assert client.book == play.market.books[0]
+        assert client.last_id == play.market.update_ids[0]
         if not play.lost:
             assert client.restarts == 0
 
@@ -186,7 +196,7 @@ def test_trades_are_told_once_in_order_and_their_aggregates_are_whole(steps):
 def test_best_prices_never_go_back_and_never_cross(steps):
     play = _played([*steps, ("quotes",)])
     quotes = [body for _, body in play.heard if isinstance(body, BookTicker)]
-    for earlier, later in zip(quotes, quotes[1:], strict=False):
+    for earlier, later in pairwise(quotes):
         assert earlier.update_id < later.update_id
     for quote in quotes:
         assert not quote.bid[1] or not quote.ask[1] or quote.bid[0] < quote.ask[0]

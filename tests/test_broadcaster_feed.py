@@ -39,9 +39,8 @@ def feed(market: HandMarket) -> Feed:
 
 
 def _feed(market: HandMarket, wanted: Container[str]) -> Feed:
-    feed = Feed(lambda number: INSTRUMENTS[number], market.depth, wanted)
-    feed.know(0)
-    feed.know(1)
+    feed = Feed(lambda: INSTRUMENTS, market.depth, wanted)
+    feed.learn()
     with market.command():
         market.other(EventKind.ASSET_ADDED)
     feed.take(market.rows(), NOW_NS)
@@ -224,7 +223,7 @@ def test_what_nobody_wants_is_not_worked_out(market):
         reads.append(number)
         return market.depth(number)
 
-    feed = Feed(lambda number: INSTRUMENTS[number], depth, {"btcusdt@trade"})
+    feed = Feed(lambda: INSTRUMENTS, depth, {"btcusdt@trade"})
     _seed(market, feed)
     assert reads == []
 
@@ -232,7 +231,7 @@ def test_what_nobody_wants_is_not_worked_out(market):
 def test_a_book_that_cannot_be_read_is_told_later(market):
     readable = False
     feed = Feed(
-        lambda number: INSTRUMENTS[number],
+        lambda: INSTRUMENTS,
         lambda number: market.depth(number) if readable else None,
         _Everything(),
     )
@@ -245,6 +244,18 @@ def test_a_book_that_cannot_be_read_is_told_later(market):
     readable = True
     assert len(feed.quotes(NOW_NS)) == 1
     assert len(_bodies(feed.fast_windows(NOW_NS), "btcusdt@depth5@100ms")) == 1
+
+
+def test_an_instrument_that_is_added_has_streams_at_once(market):
+    listed = [INSTRUMENTS[0]]
+    feed = Feed(lambda: listed, market.depth, _Everything())
+    feed.learn()
+    assert feed.current("ethusdt@depth5") is None
+    listed.append(INSTRUMENTS[1])
+    with market.command():
+        market.other(EventKind.INSTRUMENT_ADDED)
+    feed.take(market.rows(), NOW_NS)
+    assert feed.current("ethusdt@depth5") == PartialDepth(INSTRUMENTS[1], 0, [], [])
 
 
 def test_events_that_come_twice_are_told_once(market, feed):
