@@ -152,7 +152,7 @@ def story() -> tuple[Batch, Batch]:
         [{"kind": EventKind.LIST_DONE, **about}],
         [{"kind": EventKind.ACCOUNT_CHANGED, "account": 2, "order_count": AccountTerm.TRADE_GROUP, "order_qty": (1 << 32) - 1}],
         [order(EventKind.ACCEPTED, 3, 2, base_free=1004, quote_free=600),
-         *trade({**maker, "order_qty": 8, "leaves_qty": 0, "cum_qty": 8, "cl_ord_id": "renamed"}, {**taker, "order_id": 3}, last_px=90, last_qty=4, trade_id=2, agg_trade_id=2)],
+         *trade({**maker, "order_qty": 8, "leaves_qty": 0, "cum_qty": 8, "cl_ord_id": "renamed"}, {**taker, "order_id": 3, "cl_ord_id": "id-3"}, last_px=90, last_qty=4, trade_id=2, agg_trade_id=2)],
     ]  # fmt: skip
     events = commands(*opening(), *first, *second)
     cut = int((events["seq"] <= len(opening()) + len(first)).sum())
