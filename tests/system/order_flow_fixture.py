@@ -1,0 +1,83 @@
+"""A running flow of crossing orders that remembers what it was told, for tests that kill processes."""
+
+import re
+import threading
+from dataclasses import dataclass
+
+from commands.rest_venue import Keys, RestClient
+from commands.venue import Rejected
+
+_DUPLICATE = re.compile("-2010 Duplicate order sent")
+_UNKNOWN = re.compile(r"no answer|HTTP 5\d\d|-1000|-1001|-1007|-1008|-1016")
+"""Not acknowledged: the order may or may not exist, a retry with the same text id finds out."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who trades in a flow."""
+
+    name: str
+    side: str
+    keys: Keys
+
+
+class Flow(threading.Thread):
+    """Two accounts that trade with each other, one order at a time, until stopped.
+
+    Every order has a text id of its own and is sent again under it until the exchange has said
+    either yes or that it has it already: what a careful client does.
+    """
+
+    def __init__(self, client: RestClient, prefix: str, buyer: Keys, seller: Keys) -> None:
+        super().__init__(daemon=True)
+        self.prefix = prefix
+        self.acknowledged: dict[str, int] = {}
+        """By text id, the order id; 0 when only a later refusal as duplicate told that it exists."""
+        self.retries = 0
+        self.failure = ""
+        self._client = client
+        self._sides = (Maker("b", "BUY", buyer), Maker("s", "SELL", seller))
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Send orders until stopped, or until one is refused for a reason that it should not be."""
+        number = 0
+        while not self._stopped.is_set() and not self.failure:
+            for maker in self._sides:
+                self._enter(maker, f"{self.prefix}-{maker.name}-{number}")
+            number += 1
+
+    def finish(self) -> None:
+        """Stop after the pair under way."""
+        self._stopped.set()
+        self.join(60)
+        assert not self.is_alive(), "the flow hangs"
+        assert self.failure == ""
+
+    def _enter(self, maker: Maker, text_id: str) -> None:
+        fields = {
+            "symbol": "BTCUSDT",
+            "side": maker.side,
+            "type": "LIMIT",
+            "timeInForce": "GTC",
+            "quantity": "0.00100",
+            "price": "50000.00",
+            "newClientOrderId": text_id,
+        }
+        for _ in range(3000):
+            try:
+                answer = self._client.signed("POST", "/api/v3/order", maker.keys, **fields)
+            except Rejected as refusal:
+                if _DUPLICATE.search(str(refusal)):
+                    self.acknowledged[text_id] = 0
+                    return
+                if not _UNKNOWN.search(str(refusal)):
+                    self.failure = f"{text_id}: {refusal}"
+                    return
+                self.retries += 1
+                # The door may be closed for a moment: knock again, but not as fast as one can.
+                self._stopped.wait(0.02)
+            else:
+                self.acknowledged[text_id] = answer["orderId"]
+                return
+        self.failure = f"{text_id}: no clear answer"

@@ -1,0 +1,111 @@
+"""Any process may be killed at any instant, under a running flow of orders: nothing is lost or doubled."""
+
+import itertools
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.exchange_fixture import Exchange
+from tests.system.order_flow_fixture import Flow
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+KILLS = 3
+_FLOWS = itertools.count()
+
+
+@pytest.fixture
+def flow(exchange: Exchange) -> Iterator[Flow]:
+    prefix = f"k{next(_FLOWS)}"
+    one = Flow(exchange.client(), prefix, exchange.demo_keys("alice"), exchange.demo_keys("bob"))
+    one.start()
+    yield one
+    one.finish()
+
+
+def pid_of(exchange: Exchange, victim: str) -> int:
+    if victim == "ingress worker":
+        workers = exchange.process("ingress")["workers"]
+        return int(workers[0]) if workers else 0
+    return int(exchange.process(victim)["pid"])
+
+
+def kill(exchange: Exchange, victim: str) -> None:
+    """Kill it and wait until the exchange is whole again, with another in its place."""
+    pid = pid_of(exchange, victim)
+    os.kill(pid, signal.SIGKILL)
+    exchange.until(
+        lambda: pid_of(exchange, victim) not in (0, pid) and exchange.is_whole(),
+        f"a new {victim} in place of {pid}",
+        60,
+    )
+
+
+def go_on(exchange: Exchange, flow: Flow, orders: int = 50) -> None:
+    """Wait until so many more orders have been acknowledged."""
+    wanted = len(flow.acknowledged) + orders
+    exchange.until(
+        lambda: len(flow.acknowledged) >= wanted or flow.failure, f"{orders} more orders", 60
+    )
+    assert flow.failure == ""
+
+
+def audit(exchange: Exchange, flow: Flow) -> None:
+    """Hold the database, the journal and the running matcher to each other and to what clients were told."""
+    exchange.until(
+        lambda: exchange.status()["watermark"] == exchange.status()["seq"], "the writer caught up"
+    )
+    with exchange.database() as database:
+        kept = database.execute(
+            "select cl_ord_id, order_id from orders where cl_ord_id like %s", (f"{flow.prefix}-%",)
+        ).fetchall()
+        money = database.execute(
+            "select asset, sum(free + locked) from balances group by asset order by asset"
+        ).fetchall()
+        deposits = database.execute(
+            "select asset, sum(amount) from transfers group by asset order by asset"
+        ).fetchall()
+    assert len(kept) == len({text_id for text_id, _ in kept}), "an order was entered twice"
+    found = dict(kept)
+    assert set(flow.acknowledged) - set(found) == set(), "an acknowledged order was lost"
+    assert {
+        text_id: (told, found[text_id])
+        for text_id, told in flow.acknowledged.items()
+        if told not in (0, found[text_id])
+    } == {}
+    assert money == deposits
+    assert exchange.command("journal", "verify").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "victim", ["matcher", "writer", "ingress", "ingress worker", "broadcaster", "postgres"]
+)
+def test_a_killed_process_comes_back_and_nothing_is_lost_or_doubled(exchange, flow, victim):
+    go_on(exchange, flow)
+    for _ in range(KILLS):
+        kill(exchange, victim)
+        go_on(exchange, flow)
+    flow.finish()
+    audit(exchange, flow)
+
+
+def test_streams_go_on_after_the_broadcaster_and_the_matcher_were_killed(exchange, flow):
+    for victim in ("broadcaster", "matcher"):
+        kill(exchange, victim)
+        go_on(exchange, flow)
+        with exchange.stream("/ws/btcusdt@trade") as stream:
+            first, second = (json.loads(stream.recv(timeout=10)) for _ in range(2))
+        assert second["t"] == first["t"] + 1
+
+
+def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_handle(exchange, flow):
+    go_on(exchange, flow)
+    flow.finish()
+    assert exchange.child is not None
+    exchange.child.kill()
+    exchange.child.wait()
+    exchange.start()
+    assert exchange.is_whole()
+    audit(exchange, flow)
