@@ -1,0 +1,89 @@
+"""The text and the frames of stream messages (API section 11.1)."""
+
+import json
+
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
+
+from broadcaster.encode import MICROSECOND, MILLISECOND, combined, frame_of, text_of
+from broadcaster.messages import (
+    Aggregate,
+    BookTicker,
+    DepthUpdate,
+    Instrument,
+    PartialDepth,
+    ServerShutdown,
+    Trade,
+)
+from protocol.tape import AggTrade, PublicTrade
+
+BTC = Instrument("BTCUSDT", 2, 5)
+AAPL = Instrument("AAPLUSD", 2, 0)
+TOLD_NS = 1_672_515_782_136_999_999
+
+
+def test_a_trade_has_the_fields_of_the_dialect_in_its_order():
+    trade = PublicTrade(12345, 77, 1670012, 100, 1_672_515_782_100_000_001, buyer_is_maker=True)
+    assert text_of(Trade(BTC, trade, TOLD_NS), MILLISECOND) == (
+        '{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"16700.12000000",'
+        '"q":"0.00100000","T":1672515782100,"m":true,"M":true}'
+    )
+
+
+def test_an_aggregated_trade_has_the_fields_of_the_dialect_in_its_order():
+    trade = AggTrade(77, 18850, 300, 12345, 12347, 1_672_515_782_100_000_001, buyer_is_maker=False)
+    assert text_of(Aggregate(AAPL, trade, TOLD_NS), MILLISECOND) == (
+        '{"e":"aggTrade","E":1672515782136,"s":"AAPLUSD","a":77,"p":"188.50000000",'
+        '"q":"300.00000000","f":12345,"l":12347,"T":1672515782100,"m":false,"M":true}'
+    )
+
+
+def test_times_are_microseconds_for_who_asks_for_them():
+    trade = PublicTrade(1, 1, 1, 1, 1_672_515_782_100_000_001, buyer_is_maker=True)
+    told = json.loads(text_of(Trade(BTC, trade, TOLD_NS), MICROSECOND))
+    assert (told["E"], told["T"]) == (1672515782136999, 1672515782100000)
+
+
+def test_a_depth_difference_tells_gone_levels_as_zero():
+    update = DepthUpdate(BTC, 157, 160, [(240, 1000000), (239, 0)], [], TOLD_NS)
+    assert text_of(update, MILLISECOND) == (
+        '{"e":"depthUpdate","E":1672515782136,"s":"BTCUSDT","U":157,"u":160,'
+        '"b":[["2.40000000","10.00000000"],["2.39000000","0.00000000"]],"a":[]}'
+    )
+
+
+def test_partial_depth_has_neither_event_type_nor_symbol():
+    depth = PartialDepth(BTC, 160, [(240, 1000000)], [(260, 1)])
+    assert text_of(depth, MILLISECOND) == (
+        '{"lastUpdateId":160,"bids":[["2.40000000","10.00000000"]],'
+        '"asks":[["2.60000000","0.00001000"]]}'
+    )
+
+
+def test_an_empty_side_of_the_book_ticker_is_zero():
+    ticker = BookTicker(BTC, 400900217, (0, 0), (2536520, 4066000))
+    assert text_of(ticker, MILLISECOND) == (
+        '{"u":400900217,"s":"BTCUSDT","b":"0.00000000","B":"0.00000000",'
+        '"a":"25365.20000000","A":"40.66000000"}'
+    )
+
+
+def test_combined_streams_wrap_the_payload():
+    payload = text_of(ServerShutdown(TOLD_NS), MILLISECOND)
+    assert json.loads(combined("!serverShutdown", payload)) == {
+        "stream": "!serverShutdown",
+        "data": {"e": "serverShutdown", "E": 1672515782136},
+    }
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+def test_a_frame_is_what_the_library_would_send(size):
+    text = "é" * (size // 2) + "x" * (size % 2)
+    frame = frame_of(text)
+    assert frame == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    reader = StreamReader()
+    reader.feed_data(frame)
+    with pytest.raises(StopIteration) as parsed:
+        next(Frame.parse(reader.read_exact, mask=False))
+    assert parsed.value.value.data == text.encode()
