@@ -56,7 +56,7 @@ def connect(dsn: str, statement_timeout_s: float) -> Connection:
         f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms} "
         f"-c idle_in_transaction_session_timeout={2 * limit_ms} -c timezone=UTC"
     )
-    with _lost_when_broken():
+    with lost_when_broken():
         connection = psycopg.connect(
             dsn,
             autocommit=True,
@@ -89,7 +89,7 @@ class Store:
 
     def watermark(self) -> Watermark:
         """Return how far the database has come."""
-        with _lost_when_broken():
+        with lost_when_broken():
             row = self._connection.execute("select seq, event_seq from watermark").fetchone()
         assert row is not None, "the watermark has no row"
         return Watermark(*row)
@@ -97,7 +97,7 @@ class Store:
     def holdings(self) -> Holdings:
         """Read what the projection needs to know from before. Cost: one read of all balances."""
         found = Holdings()
-        with _lost_when_broken():
+        with lost_when_broken():
             for instrument, base, quote in self._connection.execute(
                 "select instrument, base_asset, quote_asset from instruments"
             ):
@@ -113,7 +113,7 @@ class Store:
 
         Raises: Fenced when the watermark is not where the batch begins; nothing was written.
         """
-        with _lost_when_broken():
+        with lost_when_broken():
             self._make_days(batch.days)
             with self._connection.transaction():
                 self._move_watermark(batch)
@@ -161,7 +161,7 @@ class Store:
         return self._connection.execute(statement, _values(columns, rows)).rowcount
 
     def _found_days(self) -> set[str]:
-        with _lost_when_broken():
+        with lost_when_broken():
             rows = self._connection.execute(
                 "select inhrelid::regclass::text from pg_inherits "
                 "where inhparent in ('trades'::regclass, 'ledger'::regclass)"
@@ -206,7 +206,7 @@ _ARRAYS = {kind: _array_type(kind) for kind in ARRAY_OIDS}
 
 
 @contextmanager
-def _lost_when_broken() -> Iterator[None]:
+def lost_when_broken() -> Iterator[None]:
     """Turn every error that a new connection may cure into Lost."""
     try:
         yield
