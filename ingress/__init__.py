@@ -1,0 +1,1 @@
+"""The REST door: requests in, commands to the matcher, answers out."""

@@ -1,0 +1,73 @@
+"""The REST application: which path does what, wired by hand."""
+
+import logging
+from typing import Any
+
+import falcon
+import falcon.asgi
+
+from ingress import account, errors, market, orders, requests
+from ingress.door import Door, Operation
+from ingress.params import Request
+from ingress.responder import Incoming, responder, tell_refusal
+
+log = logging.getLogger("ingress")
+
+OPERATIONS: dict[Request, Operation] = {
+    requests.PLACE: orders.place,
+    requests.TEST: orders.test,
+    requests.CANCEL: orders.cancel,
+    requests.CANCEL_OPEN: orders.cancel_open,
+    requests.CANCEL_REPLACE: orders.cancel_replace,
+    requests.AMEND: orders.amend,
+    requests.GET_ORDER: account.order,
+    requests.OPEN_ORDERS: account.open_orders,
+    requests.ALL_ORDERS: account.all_orders,
+    requests.MY_TRADES: account.my_trades,
+    requests.ACCOUNT: account.account,
+    requests.PING: market.ping,
+    requests.TIME: market.time,
+    requests.EXCHANGE_INFO: market.exchange_info,
+    requests.DEPTH: market.depth,
+    requests.TRADES: market.trades,
+    requests.HISTORICAL_TRADES: market.historical_trades,
+    requests.AGG_TRADES: market.agg_trades,
+}
+"""What does each request; the WebSocket API answers by the same table."""
+
+
+class Path:
+    """The responders of one path, as Falcon looks for them: `on_get`, `on_post` and so on."""
+
+    def __init__(self, door: Door, path: str) -> None:
+        for request, operation in OPERATIONS.items():
+            if request.path == path:
+                respond = responder(door, request, operation)
+                setattr(self, f"on_{request.verb.lower()}", respond)
+
+
+def create_app(door: Door, *middleware: Any) -> falcon.asgi.App[Incoming, falcon.asgi.Response]:
+    """Make the application over the parts of one worker. `middleware` has life-span hooks only."""
+    app = falcon.asgi.App(request_type=Incoming, middleware=list(middleware))
+    for path in {request.path: None for request in OPERATIONS}:
+        app.add_route(path, Path(door, path))
+    app.add_error_handler(falcon.HTTPError, _refuse_http)
+    app.add_error_handler(Exception, _refuse_unknown)
+    return app
+
+
+async def _refuse_http(
+    req: Incoming, resp: falcon.asgi.Response, error: falcon.HTTPError, params: Any
+) -> None:
+    """Answer what Falcon itself refuses: no such path, no such verb, a broken header."""
+    told = {404: errors.NOT_FOUND, 405: errors.UNSUPPORTED}.get(error.status_code, errors.MALFORMED)
+    tell_refusal(resp, errors.Refused(*told[:2], error.status_code))
+    resp.set_headers(dict(error.headers or {}))
+
+
+async def _refuse_unknown(
+    req: Incoming, resp: falcon.asgi.Response, error: Exception, params: Any
+) -> None:
+    """Answer a bug: the client hears -1000, the log has the rest."""
+    log.error("%s %s failed", req.method, req.path, exc_info=error)
+    tell_refusal(resp, errors.Refused(*errors.UNKNOWN))

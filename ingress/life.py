@@ -1,0 +1,118 @@
+"""The life of one worker: attach to everything after the fork, serve, drain, let go.
+
+Nothing here may be made before the fork: a ZeroMQ context that crossed one sends into the void.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from conf.settings import Settings
+from ingress.app import create_app
+from ingress.auth import KeyRing
+from ingress.door import Door
+from ingress.gateway import Gateway, ReplySlot
+from ingress.history import KeyFeed, Pool, Watermark, connector
+from ingress.limits import Limits
+from ingress.views import Views
+from runtime import clock, endpoints
+from runtime.postgres import EmbeddedPostgres
+from runtime.service import Service
+from runtime.shared import Reader
+from runtime.sockets import Pull, Push
+
+KEYS_WAIT_S = 5.0
+"""A worker that cannot read the API keys within this time starts without them; look-ups follow."""
+_BEAT_S = 0.5
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+
+
+class Life:
+    """The ASGI application of one worker; its parts exist between start-up and shut-down."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: Any = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request, or (lifespan) the life of the worker."""
+        if scope["type"] == "lifespan":
+            return self._live(receive, send)
+        served: Awaitable[None] = self._app(scope, receive, send)
+        return served
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._start()
+            elif message["type"] == "lifespan.shutdown":
+                await self._stop()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    async def _start(self) -> None:
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        run = endpoints.run_dir(settings.data_dir)
+        self._service = Service("ingress", run, settings.supervision.log_level)
+        self._slot = ReplySlot(run)
+        self._push, self._pull = Push(endpoints.ORDERS.limit), Pull(endpoints.REPLIES.limit)
+        self._push.connect(endpoints.address(endpoints.ORDERS, run))
+        self._pull.bind(endpoints.address(endpoints.REPLIES, run, self._slot.number))
+        self._gateway = Gateway(self._push, self._slot.number, loop, settings.rest.answer_timeout_s)
+        self._pull.attach(loop, self._gateway.take)
+        connect = connector(self._dsn())
+        self._pool = Pool(connect)
+        feed = KeyFeed(connect, self._pool)
+        keys = KeyRing(feed.look_up, clock.steady_ns)
+        views = Views(Reader(run).current)
+        door = Door(
+            settings.rest,
+            views,
+            self._gateway,
+            keys,
+            Limits(settings.rest.weight_limit),
+            self._pool,
+            Watermark(self._pool, settings.rest.history_wait_s),
+            views.deep,
+            clock.wall_ns,
+        )
+        self._app = create_app(door)
+        loaded = asyncio.Event()
+        self._tasks = [
+            asyncio.create_task(feed.follow(keys, loaded)),
+            asyncio.create_task(self._beat()),
+        ]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(loaded.wait(), KEYS_WAIT_S)
+        self._service.ready(rest_port=settings.rest.port, slot=self._slot.number)
+
+    def _dsn(self) -> str:
+        settings = self._settings
+        if settings.database.dsn:
+            return settings.database.dsn
+        run = endpoints.run_dir(settings.data_dir)
+        return EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir).dsn()
+
+    async def _beat(self) -> None:
+        while True:
+            self._service.beat(pending=self._gateway.pending)
+            await asyncio.sleep(_BEAT_S)
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._gateway.close()
+        await self._pool.close()
+        self._push.close(linger_ms=1000)
+        asyncio.get_running_loop().remove_reader(self._pull.fileno())
+        self._pull.close()
+        self._slot.release()

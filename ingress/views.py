@@ -1,0 +1,167 @@
+"""Reads of shared memory: instruments and assets by name, accounts, open orders, depth, the clock.
+
+Names, numbers and decimals of instruments and assets never change once given, so they are kept;
+everything else is read anew each time. When the matcher starts a new life the tables are read again,
+because its journal may be another one. A board that cannot be read now raises NotPublished or
+Unreadable (`ingress/app.py` answers those with 503).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingress import errors
+from ingress.rows import Shape
+from protocol.board import InstrumentRow, StatusRow
+from protocol.board_reads import AccountView, Board, DepthView
+from protocol.terms import InstrumentTerm as Term
+from protocol.units import to_text
+
+Array = npt.NDArray[Any]
+_INSTRUMENTS = Shape(InstrumentRow)
+_STATUS = Shape(StatusRow)
+PLACES = 8
+"""Decimals in every number that a client sees (API section 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset; amounts are counted in 10**-decimals of it."""
+
+    number: int
+    code: str
+    decimals: int
+
+    def text(self, amount: int) -> str:
+        """Write an amount as clients see it."""
+        return to_text(amount, self.decimals, max(PLACES, self.decimals))
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What never changes about one instrument."""
+
+    number: int
+    symbol: str
+    base: Asset
+    quote: Asset
+    price_decimals: int
+    qty_decimals: int
+
+    def price(self, price: int) -> str:
+        """Write a price as clients see it."""
+        return to_text(price, self.price_decimals, max(PLACES, self.price_decimals))
+
+    def qty(self, qty: int) -> str:
+        """Write a quantity as clients see it."""
+        return to_text(qty, self.qty_decimals, max(PLACES, self.qty_decimals))
+
+    def notional(self, price: int, qty: int) -> str:
+        """Write price × quantity as clients see it; exact, because assets hold the product."""
+        decimals = self.price_decimals + self.qty_decimals
+        return to_text(price * qty, decimals, max(PLACES, decimals))
+
+
+class Names:
+    """The tables of one life of the matcher."""
+
+    def __init__(self, board: Board) -> None:
+        self.assets = [
+            Asset(number, code, decimals) for number, (code, decimals) in enumerate(board.assets())
+        ]
+        self.instruments = [
+            self._instrument(number, symbol, board.terms(number))
+            for number, symbol in enumerate(board.symbols())
+        ]
+        self.by_symbol = {one.symbol: one for one in self.instruments}
+
+    def _instrument(self, number: int, symbol: str, terms: npt.NDArray[np.int64]) -> Instrument:
+        return Instrument(
+            number,
+            symbol,
+            self.assets[terms[Term.BASE_ASSET]],
+            self.assets[terms[Term.QUOTE_ASSET]],
+            int(terms[Term.PRICE_DECIMALS]),
+            int(terms[Term.QTY_DECIMALS]),
+        )
+
+
+class Views:
+    """All reads of shared memory that responders make. `current` gives the blocks by name."""
+
+    def __init__(self, current: Callable[[], Mapping[str, Array]]) -> None:
+        self._current = current
+        self.board = Board(current)
+        self._of: Mapping[str, Array] | None = None
+        self._names: Names | None = None
+
+    def names(self) -> Names:
+        """Return the tables of the matcher's present life. Cost: one word read when they are known."""
+        blocks = self._current()
+        if self._names is None or blocks is not self._of:
+            self._names = Names(self.board)
+            self._of = blocks
+        return self._names
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Find an instrument.
+
+        Raises: Refused (-1121).
+        """
+        found = self.names().by_symbol.get(symbol) or self._grown().by_symbol.get(symbol)
+        if found is None:
+            raise errors.Refused(*errors.INVALID_SYMBOL)
+        return found
+
+    def instrument_at(self, number: int) -> Instrument:
+        """Return the instrument with this number, which must exist."""
+        known = self.names().instruments
+        return known[number] if number < len(known) else self._grown().instruments[number]
+
+    def asset(self, number: int) -> Asset:
+        """Return the asset with this number, which must exist."""
+        known = self.names().assets
+        return known[number] if number < len(known) else self._grown().assets[number]
+
+    def instruments(self) -> list[Instrument]:
+        """Return all instruments, by number."""
+        return self._grown().instruments
+
+    def assets(self) -> list[Asset]:
+        """Return all assets, by number."""
+        return self._grown().assets
+
+    def _grown(self) -> Names:
+        """Return the tables after a look at whether something was added to them."""
+        names = self.names()
+        status = self.board.status()
+        if status["instruments"] != len(names.instruments) or status["assets"] != len(names.assets):
+            names = self._names = Names(self.board)
+        return names
+
+    def terms(self, instrument: Instrument) -> npt.NDArray[np.int64]:
+        """Copy the terms of an instrument as they stand now, by InstrumentTerm."""
+        return self.board.terms(instrument.number)
+
+    def state(self, instrument: Instrument) -> InstrumentRow:
+        """Copy the market state of an instrument."""
+        return _INSTRUMENTS.from_row(self.board.instrument(instrument.number))
+
+    def status(self) -> StatusRow:
+        """Copy the clock of the market."""
+        return _STATUS.from_row(self.board.status())
+
+    def account(self, account: int) -> AccountView:
+        """Copy an account at one instant: balances and open orders."""
+        return self.board.account(account)
+
+    async def deep(self, instrument: Instrument) -> DepthView:
+        """Copy a snapshot of the whole book, up to DEEP_LEVELS a side."""
+        return self.board.deep(instrument.number)
+
+    def depth(self, instrument: Instrument) -> DepthView:
+        """Copy the newest published depth of an instrument."""
+        return self.board.depth(instrument.number)
