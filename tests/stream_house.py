@@ -1,0 +1,140 @@
+"""A stream server on a free port, fed by hand, for tests with real clients and raw sockets."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import uvloop
+from market_events import HandMarket
+from websockets.asyncio.client import ClientConnection, connect
+
+from broadcaster.messages import Instrument
+from broadcaster.server import Server
+from conf.settings import Ws
+from protocol.records import Event
+from protocol.terms import EventKind, Side
+from runtime.endpoints import frame_of
+
+INSTRUMENTS = (Instrument("BTCUSDT", 2, 5), Instrument("ETHUSDT", 2, 4))
+T = TypeVar("T")
+PATIENCE_S = 10.0
+UPGRADE = (
+    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class HandSource:
+    """A source whose frames come when the test says so."""
+
+    def attach(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
+    ) -> None:
+        self.take = take
+
+
+@dataclass
+class StreamHouse:
+    """The server with its market."""
+
+    market: HandMarket
+    server: Server
+    source: HandSource
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.server.port}"
+
+    def send(self) -> None:
+        """Send what the market did to the server, in one frame."""
+        self.source.take([frame_of(Event, self.market.rows())])
+
+    def trade(self, qty: int = 1) -> None:
+        """Rest and hit one order, and send it."""
+        with self.market.command():
+            self.market.level(Side.SELL, 110, qty)
+        with self.market.command():
+            self.market.trade(Side.SELL, 110, qty)
+        self.send()
+
+    @asynccontextmanager
+    async def client(self, path: str, **options: object) -> AsyncIterator[ClientConnection]:
+        options = {"compression": None, "ping_interval": None, "proxy": None, **options}
+        async with connect(f"{self.url}{path}", **options) as client:
+            yield client
+
+    async def raw(self, path: str = "/ws") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a socket and do the handshake by hand."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        writer.write(UPGRADE.format(path=path).encode())
+        head = await soon(reader.readuntil(b"\r\n\r\n"))
+        assert head.startswith(b"HTTP/1.1 101"), head
+        return reader, writer
+
+
+@asynccontextmanager
+async def stream_house(**settings: object) -> AsyncIterator[StreamHouse]:
+    """Run a server with these settings of the `ws` section."""
+    market = HandMarket(instruments=2)
+    source = HandSource()
+    ws = Ws(**{"port": 0, **settings})
+    log = logging.getLogger("broadcaster")
+    server = Server(ws, source, lambda: INSTRUMENTS, market.depth, log)
+    await server.start()
+    house = StreamHouse(market, server, source)
+    with market.command():
+        market.other(EventKind.ASSET_ADDED)
+    house.send()
+    try:
+        yield house
+    finally:
+        await server.stop()
+
+
+def played(scenario: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
+    """Make a test of a scenario: run it on the loop that the broadcaster runs on.
+
+    An exception that nobody caught on the loop fails the test.
+    """
+
+    async def watched() -> None:
+        loose: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: loose.append(context))
+        await scenario()
+        assert loose == []
+
+    def test() -> None:
+        uvloop.run(watched())
+
+    test.__name__ = scenario.__name__
+    return test
+
+
+async def soon(awaitable: Coroutine[None, None, T]) -> T:
+    """Wait for it, but not for ever."""
+    return await asyncio.wait_for(awaitable, PATIENCE_S)
+
+
+async def hear(client: ClientConnection) -> object:
+    """Return the next message of a client, read as JSON."""
+    return json.loads(await soon(client.recv()))
+
+
+async def ask(client: ClientConnection, method: str, *params: object, id_: int = 1) -> object:
+    """Send a request; return its answer, which must be the next message."""
+    await client.send(json.dumps({"method": method, "params": list(params), "id": id_}))
+    return await hear(client)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until it is true."""
+
+    async def wait() -> None:
+        while not true():  # noqa: ASYNC110 - what a socket does has no event to wait for
+            await asyncio.sleep(0.005)
+
+    await soon(wait())
