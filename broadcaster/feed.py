@@ -8,8 +8,8 @@ After a gap in the events
 * depth differences show it: the next one does not continue the last one's ids, and when no change
   follows by itself within a second a difference of the newest change is told, so that a client
   never trusts a book that lost something. An instrument that lost nothing goes on without a seam;
-* trades that were missed are not invented: their ids are missing, the REST history has them. An
-  aggregated trade that may lack fills is left out;
+* trades that were missed are not invented: their ids are missing, the REST history has them.
+  Aggregated trades are whole all the same, because a frame of the wire holds whole commands;
 * best prices and partial depth are right at once.
 """
 
@@ -37,7 +37,7 @@ FAST = "@100ms"
 """What the names of streams with the short window end with."""
 _SHOW_HOLE_AFTER_NS = 1_000_000_000
 _COLUMNS = (
-    "kind", "flags", "seq", "at_ns", "instrument", "side", "price", "level_qty", "update_id",
+    "kind", "flags", "at_ns", "instrument", "side", "price", "level_qty", "update_id",
     "last_px", "last_qty", "trade_id", "agg_trade_id",
 )  # fmt: skip
 
@@ -85,8 +85,6 @@ class Feed:
         self._markets: dict[int, _Market] = {}
         self._by_prefix: dict[str, int] = {}
         self._open: tuple[_Market, AggTrade] | None = None
-        self._torn_seq = 0
-        """Command whose first events may be missing: its aggregated trades are left out."""
 
     def learn(self) -> None:
         """Look at the catalogue: instruments may have been added."""
@@ -96,7 +94,7 @@ class Feed:
                 self._by_prefix[instrument.prefix] = number
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:
-        """Take in Event rows as they come off the wire; return what is to be told at once."""
+        """Take in the Event rows of whole commands; return what is to be told at once."""
         out: list[Message] = []
         for fresh in self._in_order(rows, now_ns):
             self._tell(fresh, now_ns, out)
@@ -155,7 +153,6 @@ class Feed:
     def _in_order(self, rows: Rows, now_ns: int) -> Iterator[Rows]:
         if len(rows) and self._stream is None:
             self._stream = EventStream(int(rows["event_seq"][0]))
-            self._torn_seq = int(rows["seq"][0])
         while len(rows):
             assert self._stream is not None
             try:
@@ -165,13 +162,11 @@ class Feed:
                 self._stream.next_event_seq = gap.found
                 rows = rows[rows["event_seq"] >= gap.found]
                 self.lost += gap.found - gap.expected
-                self._after_gap(int(rows["seq"][0]), now_ns)
+                self._after_gap(now_ns)
             else:
                 return
 
-    def _after_gap(self, seq: int, now_ns: int) -> None:
-        self._open = None
-        self._torn_seq = seq
+    def _after_gap(self, now_ns: int) -> None:
         self.learn()
         for number, market in self._markets.items():
             market.touch()
@@ -188,7 +183,7 @@ class Feed:
         printed = (kinds == EventKind.TRADE) & ((flags & EventFlag.MAKER) != 0)
         told = rows[printed | ((flags & EventFlag.LEVEL) != 0)]
         for event in zip(*(told[name].tolist() for name in _COLUMNS), strict=True):
-            kind, flag, seq, at_ns, number, side, price, level_qty, update_id, *trade = event
+            kind, flag, at_ns, number, side, price, level_qty, update_id, *trade = event
             market = self._markets.get(number) or self._learned(number)
             if market is None:
                 continue
@@ -197,20 +192,17 @@ class Feed:
                 printed_trade = PublicTrade(
                     trade_id, agg_trade_id, px, qty, at_ns, side == Side.BUY
                 )
-                self._print(market, printed_trade, seq, now_ns, out)
+                self._print(market, printed_trade, now_ns, out)
             if flag & EventFlag.LEVEL:
                 self._change(market, update_id, side, price, level_qty, now_ns, out)
-        if int(flags[-1]) & EventFlag.LAST:
-            self._close_aggregate(now_ns, out)
+        self._close_aggregate(now_ns, out)
 
     def _learned(self, number: int) -> _Market | None:
         # The catalogue cannot be read while the matcher is replaced; the next event asks again.
         self.learn()
         return self._markets.get(number)
 
-    def _print(
-        self, market: _Market, trade: PublicTrade, seq: int, now_ns: int, out: list[Message]
-    ) -> None:
+    def _print(self, market: _Market, trade: PublicTrade, now_ns: int, out: list[Message]) -> None:
         told_ns = max(now_ns, trade.at_ns)
         if market.instrument.trade_stream in self._wanted:
             told = Trade(market.instrument, trade, told_ns)
@@ -221,8 +213,7 @@ class Feed:
                 self._open = (market, joined)
                 return
             self._close_aggregate(now_ns, out)
-        if seq != self._torn_seq:
-            self._open = (market, agg_trade_of(trade))
+        self._open = (market, agg_trade_of(trade))
 
     def _close_aggregate(self, now_ns: int, out: list[Message]) -> None:
         if self._open is None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import uvloop
-from market_events import HandMarket
 from websockets.asyncio.client import ClientConnection, connect
 
 from broadcaster.messages import Instrument
@@ -18,6 +17,7 @@ from conf.settings import Ws
 from protocol.records import Event
 from protocol.terms import EventKind, Side
 from runtime.endpoints import frame_of
+from tests.market_events import HandMarket
 
 INSTRUMENTS = (Instrument("BTCUSDT", 2, 5), Instrument("ETHUSDT", 2, 4))
 T = TypeVar("T")

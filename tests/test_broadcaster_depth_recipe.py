@@ -11,11 +11,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market_events import FIRST_TRADE_ID, HandMarket
 
 from broadcaster.feed import Feed
 from broadcaster.messages import Aggregate, BookTicker, DepthUpdate, Instrument, Message, Trade
+from protocol.layout import Rows
 from protocol.terms import EventKind, Side
+from tests.market_events import FIRST_TRADE_ID, HandMarket
 
 pytestmark = pytest.mark.property
 
@@ -115,17 +116,15 @@ class Play:
 
     def _send(self) -> None:
         self.last_rows = self.market.rows()
-        half = len(self.last_rows) // 2
-        for frame in (self.last_rows[:half], self.last_rows[half:]):
+        for frame in _halves(self.last_rows):
             self._hear(self.feed.take(frame, self.now_ns))
 
     def _lose(self) -> None:
         self.lost = self.lost or len(self.market.rows()) > 0
 
     def _lose_first(self) -> None:
-        rows = self.market.rows()
-        self.lost = self.lost or len(rows) > 0
-        self.last_rows = rows[(len(rows) + 1) // 2 :]
+        first, self.last_rows = _halves(self.market.rows())
+        self.lost = self.lost or len(first) > 0
         self._hear(self.feed.take(self.last_rows, self.now_ns))
 
     def _repeat(self) -> None:
@@ -150,6 +149,13 @@ class Play:
 class _Everything:
     def __contains__(self, stream: object) -> bool:
         return True
+
+
+def _halves(rows: Rows) -> tuple[Rows, Rows]:
+    """Cut rows between two commands, as the matcher does."""
+    middle = len(rows) // 2
+    cut = int((rows["seq"] < rows["seq"][middle]).sum()) if len(rows) else 0
+    return rows[:cut], rows[cut:]
 
 
 def _played(steps: list[tuple[object, ...]]) -> Play:

@@ -5,14 +5,14 @@ import json
 import socket
 
 import pytest
-from market_events import FIRST_TRADE_ID
-from stream_house import StreamHouse, ask, hear, played, soon, stream_house, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from broadcaster.server import SPARE_CONNECTIONS
 from protocol.terms import Side
+from tests.market_events import FIRST_TRADE_ID
+from tests.stream_house import StreamHouse, ask, hear, played, soon, stream_house, until
 
 SMALL = {"send_buffer_bytes": 4096, "backlog_bytes": 16384}
 

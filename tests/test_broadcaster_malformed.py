@@ -6,10 +6,10 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stream_house import UPGRADE, StreamHouse, hear, played, soon, stream_house, until
 from websockets.frames import Frame, Opcode
 
 from broadcaster.connection import MESSAGE_LIMIT
+from tests.stream_house import UPGRADE, StreamHouse, hear, played, soon, stream_house, until
 
 LIST = b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
 ANSWER = b'{"result":[],"id":1}'

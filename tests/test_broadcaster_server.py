@@ -4,11 +4,11 @@ import asyncio
 import json
 
 import pytest
-from market_events import FIRST_TRADE_ID
-from stream_house import UPGRADE, ask, hear, played, soon, stream_house, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from protocol.terms import Side
+from tests.market_events import FIRST_TRADE_ID
+from tests.stream_house import UPGRADE, ask, hear, played, soon, stream_house, until
 
 
 @played
