@@ -70,7 +70,7 @@ def may(name: str, kind: Kind) -> Param:
 Weight = int | Callable[[Mapping[str, Any]], int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """One request that a client may make.
 
