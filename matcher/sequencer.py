@@ -79,7 +79,7 @@ class Sequencer:
         The legs of a list are never in two batches.
         """
         at_ns = max(self._last_ns, now_ns)
-        parts = [_tick()] if self._is_tick_due(at_ns) else []
+        parts = [tick()] if self._is_tick_due(at_ns) else []
         room = self._limit
         while self._waiting and room > 0:
             rows = self._waiting.popleft()
@@ -129,7 +129,8 @@ def _joined(parts: list[Rows]) -> Rows:
     return np.frombuffer(joined, Command.dtype)
 
 
-def _tick() -> Rows:
+def tick() -> Rows:
+    """Return one command that only says that time has passed, unstamped."""
     row = rows_of(Command, 1)
     row["kind"] = CommandKind.TICK
     return row

@@ -108,6 +108,10 @@ class Board:
         """Copy the newest deep snapshot, as made on request."""
         return self._snapshot("deep", DEEP_SLOTS, instrument)
 
+    def has_deep(self, instrument: int) -> bool:
+        """Say whether a deep snapshot of the instrument was ever made in this life."""
+        return bool(self._current()["deep_count"][instrument])
+
     def _snapshot(self, ring: str, slots: int, instrument: int) -> DepthView:
         blocks = self._current()
         count, heads = blocks[f"{ring}_count"], blocks[f"{ring}_heads"][instrument]
@@ -128,6 +132,38 @@ class Board:
                     return view
             _pause(attempt)
         raise Unreadable(f"the {ring} of instrument {instrument} kept changing")
+
+
+class DeepRequests:
+    """Ask for deep snapshots: `ask`, then look for the `answer` until it is there.
+
+    `words` has one word per instrument and is shared by all readers and the matcher. Setting a word that
+    another reader has set too is harmless: the next snapshot serves both. The matcher makes it
+    within one turn of its loop; how long to wait for it is the caller's affair.
+    """
+
+    def __init__(self, board: Board, words: Array) -> None:
+        self._board = board
+        self._words = words
+
+    def ask(self, instrument: int) -> int:
+        """Ask for a snapshot; return the seq that it must have reached, for `answer`."""
+        seq = int(self._board.status()["seq"])
+        if self.answer(instrument, seq) is None:
+            self._words[instrument] = 1
+        return seq
+
+    def answer(self, instrument: int, seq: int) -> DepthView | None:
+        """Return a deep snapshot that lags nothing acknowledged before `ask`; None: not yet.
+
+        Raises: Unreadable.
+        """
+        if not self._board.has_deep(instrument):
+            return None
+        view = self._board.deep(instrument)
+        # An older snapshot does as well while nothing visible has changed since (rule D-1).
+        unchanged = view.update_id == int(self._board.instrument(instrument)["update_id"])
+        return view if view.seq >= seq or unchanged else None
 
 
 def _copy_account(blocks: Mapping[str, Array], row: Rows, account: int) -> AccountView:

@@ -88,6 +88,18 @@ class JournalLock:
         self._file.close()
 
 
+def is_written(folder: Path) -> bool:
+    """Say whether a process holds the right to write in `folder`."""
+    try:
+        with (folder / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 class Journal:
     """The writing end, standing at `place`: where a reader found the end, None: a new journal.
 

@@ -97,6 +97,14 @@ class Reader:
         self.epoch = manifest["epoch"]
 
 
+def deep_requests(run: Path, instruments: int) -> Array:
+    """Map the words, one per instrument, by which readers ask for deep snapshots.
+
+    The one place where readers write; how: `protocol/board_reads.py: DeepRequests`.
+    """
+    return _map(run / "deep.requests", np.dtype("<i8"), (instruments,), create=True)
+
+
 def _epoch_word(run: Path) -> Array:
     return _map(run / "board.epoch", np.dtype("<i8"), (1,), create=True)
 

@@ -1,0 +1,75 @@
+"""Tell what happened: answers to whoever waits, then everything to the writer and the broadcasters.
+
+No one who listens can make the matcher wait: a full wire drops the frame, and whoever misses it
+learns that from a timeout (answers) or from the gap in `event_seq` (everyone else).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from protocol.layout import Rows
+from protocol.records import Event
+from runtime.endpoints import REPLY_SLOTS, frame_of
+
+FRAME_EVENTS = 512
+"""A frame ends with the command in which it reaches so many events (160 KiB)."""
+
+
+class Sender(Protocol):
+    """The sending end of a wire; what it returns says whether the frame was taken."""
+
+    def send(self, frame: bytes) -> bool | None:
+        """Hand over one frame."""
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Close, giving frames already taken a moment to leave."""
+
+
+class Outbox:
+    """All wires that lead out of the matcher; `connect` makes the one to a reply slot."""
+
+    def __init__(self, events: Sender, market: Sender, connect: Callable[[int], Sender]) -> None:
+        self._events = events
+        self._market = market
+        self._connect = connect
+        self._waiters: dict[int, Sender] = {}
+        self.dropped_replies = 0
+        self.dropped_events = 0
+        """Frames that a full wire did not take, since the start."""
+
+    def tell(self, events: Rows) -> None:
+        """Send Event rows of whole commands: one frame to each waiter, then all to everyone else."""
+        if not len(events):
+            return
+        slots = events["reply_to"]
+        for slot in np.unique(slots).tolist():
+            if 0 < slot < REPLY_SLOTS:
+                self._reply(slot, events[slots == slot])
+        for part in whole_commands(events):
+            frame = frame_of(Event, part)
+            self.dropped_events += self._events.send(frame) is False
+            self._market.send(frame)
+
+    def close(self, linger_ms: int) -> None:
+        """Close all wires, giving frames already taken a moment to leave."""
+        for wire in (*self._waiters.values(), self._events, self._market):
+            wire.close(linger_ms)
+
+    def _reply(self, slot: int, events: Rows) -> None:
+        if slot not in self._waiters:
+            self._waiters[slot] = self._connect(slot)
+        self.dropped_replies += self._waiters[slot].send(frame_of(Event, events)) is False
+
+
+def whole_commands(events: Rows) -> Iterator[Rows]:
+    """Cut rows into parts of about FRAME_EVENTS, never inside the events of one command."""
+    seqs = events["seq"]
+    ends = np.append(np.flatnonzero(seqs[1:] != seqs[:-1]) + 1, len(events))
+    start = 0
+    while start < len(events):
+        index = min(int(np.searchsorted(ends, start + FRAME_EVENTS)), len(ends) - 1)
+        end = int(ends[index])
+        yield events[start:end]
+        start = end

@@ -1,0 +1,60 @@
+"""Read what is durable of a journal, whether or not a matcher writes it meanwhile.
+
+While a matcher lives, it publishes the last command that is durable and applied; what may stand
+behind it in the file is not looked at. When none lives, the journal is at rest and is read to its end, after
+one sync, because the last matcher may have died between its last write and its sync.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from protocol.layout import Rows
+from runtime import segments
+from runtime.journal import is_written
+from runtime.replay import JournalReader
+from runtime.segments import CorruptJournal
+from runtime.shared import NotPublished, Reader
+
+
+class DurableReader:
+    """A reader of the journal in `folder`; `run` is where the matcher publishes its state."""
+
+    def __init__(self, folder: Path, run: Path, from_seq: int = 1) -> None:
+        self.journal = JournalReader(folder, from_seq)
+        self.is_live = False
+        """Whether a matcher wrote the journal when the last `read` began."""
+        self._folder = folder
+        self._board = Reader(run)
+
+    def read(self) -> Iterator[Rows]:
+        """Yield Command rows up to what is durable now. Call it again to go on.
+
+        Raises: CorruptJournal; WrongVersion; NotPublished while a matcher is still starting.
+        """
+        self.is_live = is_written(self._folder)
+        if self.is_live:
+            yield from self.journal.read(self._published_seq())
+            return
+        self._sync()
+        try:
+            yield from self.journal.read()
+        except CorruptJournal:
+            # A matcher that started meanwhile is in the middle of a write.
+            if not is_written(self._folder):
+                raise
+            self.is_live = True
+
+    def _published_seq(self) -> int:
+        status = self._board.current()["status"]
+        if not status["ready"][0]:
+            raise NotPublished("the matcher is still starting: try again")
+        return int(status["seq"][0])
+
+    def _sync(self) -> None:
+        for path in segments.segments_in(self._folder)[-1:]:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
