@@ -8,6 +8,10 @@ Readers never write and never lock. Three ways to read, each consistent and boun
 * depth: a ring of `DEPTH_SLOTS` published snapshots per instrument, each with its own version;
 * the status row and instrument rows: single words, each meaningful alone.
 
+Deep snapshots (up to DEEP_LEVELS a side) are made on request: a reader sets the instrument's word in
+a small shared array that readers may write, the matcher clears it at its next turn and publishes. The
+answer is there when a snapshot is as new as the request (`board_reads.DeepRequests`).
+
 All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishes under new names.
 `BLOCKS` names every block; the readers that keep to the three ways are in `protocol/board_reads.py`.
 """
@@ -139,7 +143,9 @@ class ExtraRow(Record, size=192):
     expiry_pos: u32
     amends: u32
     order: u32
-    stp_requested: u32
+    """Row of the order it belongs to."""
+    slices: u32
+    """Iceberg: slices it had at entry."""
     entered_seq: i64
     last_prevented_id: i64
     trigger_px: i64
