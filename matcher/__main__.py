@@ -1,0 +1,130 @@
+"""The matcher: bring the state back, then the loop.
+
+    drain → stamp → journal (durable) → apply → publish → answers → events and market
+
+Only durable commands are applied, so whatever stands in shared memory may be told; and it is published
+before anyone is answered, so a read never lags an answer.
+"""
+
+import json
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from conf.settings import Settings, load
+from matcher import capacity
+from matcher.core.engine import Engine
+from matcher.loop import Matcher
+from matcher.recovery import replay_into
+from runtime import clock
+from runtime.journal import Journal, JournalInUse, JournalLock, Policy
+from runtime.log import facts
+from runtime.replay import JournalReader
+from runtime.segments import CorruptJournal, Sync, WrongVersion
+from runtime.service import BadConfiguration, Service, run
+from runtime.shared import Blocks
+
+_LOCK_PATIENCE_NS = 5_000_000_000
+_PAUSE_S = 0.02
+
+
+def serve(service: Service, settings: Settings) -> None:
+    """Run the matcher until it is told to stop."""
+    folder = settings.data_dir / "journal"
+    listings = _listings(settings.instruments_file)
+    lock = _lock(folder)
+    capacities = capacity.settle(folder, capacity.wanted(settings.core))
+    epoch = clock.wall_ns()
+    blocks = Blocks(service.run, epoch)
+    engine = Engine(capacities, blocks.allocate)
+    engine.warm_up()
+    journal = _recover(service, engine, folder, settings)
+    matcher = Matcher(service, settings, engine, journal)
+    matcher.open_market(listings)
+    engine.blocks["status"]["epoch"] = epoch
+    engine.blocks["status"]["ready"] = 1
+    blocks.publish()
+    service.ready(seq=journal.next_seq - 1)
+    while not service.stopping:
+        matcher.turn()
+        service.beat(**matcher.facts())
+    matcher.finish()
+    _note_stop(service, engine, folder)
+    blocks.remove()
+    lock.release()
+
+
+def _recover(service: Service, engine: Engine, folder: Path, settings: Settings) -> Journal:
+    """Replay the journal and return it, ready for more."""
+
+    def tell(seq: int, rate: float) -> None:
+        service.log.info("replaying %s", facts(seq=seq, per_second=rate))
+
+    begun_ns = clock.steady_ns()
+    reader = JournalReader(folder)
+    try:
+        count = replay_into(engine, reader.read(), tell=tell)
+    except (CorruptJournal, WrongVersion) as error:
+        # Only a person can help; starting again would find the same bytes.
+        raise BadConfiguration(str(error)) from error
+    policy = Policy(
+        sync=Sync[settings.journal.sync.upper()],
+        interval_ns=settings.journal.interval_ms * 1_000_000,
+        segment_bytes=settings.journal.segment_bytes,
+    )
+    journal = Journal(folder, reader.place, policy)
+    seconds = (clock.steady_ns() - begun_ns) / 1e9
+    cut = "yes" if reader.torn else "no"
+    service.log.info(
+        "recovered %s",
+        facts(seq=reader.next_seq - 1, commands=count, seconds=seconds, tail_cut=cut),
+    )
+    return journal
+
+
+def _listings(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadConfiguration(f"cannot read the instruments in {path}: {error}") from error
+
+
+def _lock(folder: Path) -> JournalLock:
+    """Take the journal; a matcher that was just killed, or a reader, may hold it a moment longer."""
+    deadline_ns = clock.steady_ns() + _LOCK_PATIENCE_NS
+    while True:
+        try:
+            return JournalLock(folder)
+        except JournalInUse as error:
+            if clock.steady_ns() > deadline_ns:
+                raise BadConfiguration(f"{error}: stop it first") from error
+            time.sleep(_PAUSE_S)
+
+
+def _note_stop(service: Service, engine: Engine, folder: Path) -> None:
+    """Log and keep seq and digest, so that a replay from scratch can be compared with this life."""
+    status = engine.blocks["status"][0]
+    found = {
+        "seq": int(status["seq"]),
+        "event_seq": int(status["event_seq"]),
+        "digest": engine.digest(),
+    }
+    (folder / "stopped.json").write_text(json.dumps(found) + "\n")
+    service.log.info("stopped in good order %s", facts(**found))
+
+
+def main() -> int:
+    """Start the matcher with the settings of the environment."""
+    settings = load()
+    return run(
+        "matcher",
+        settings.data_dir,
+        settings.supervision.log_level,
+        lambda service: serve(service, settings),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The deterministic heart: commands in, events out. No I/O, clock, random, logging or threads."""

@@ -1,0 +1,243 @@
+"""The book of one instrument: two ladders of price levels, each level a queue of orders.
+
+A ladder has a level for every price on the grid, so a price is an index and joining a queue costs
+the same wherever it is. Which levels are not empty stands in a bitmap with up to six tiers of 64-bit
+words (a bit of a tier says that the word below is not zero), so the next better price is a few
+instructions away even across a gap of millions of ticks. The best level of each side is kept.
+
+A sorted array of levels lost 3.4 to 1 against this on a book of 2,350 levels a side.
+
+Invariants, between commands: a level's bit is set exactly when it has orders; `qty` + `hidden_qty`
+is the sum of its orders' leaves; `head` … `tail` are linked both ways, oldest first.
+Not here: money, events, ids; and orders that are not in a queue (stops, market orders in a call).
+"""
+
+from matcher.core.kernel import inlined, kernel, zeros_above, zeros_below
+from matcher.core.rows import ICEBERG, RESTING, LevelRow, MarketRow
+from matcher.core.state import Core
+from protocol.board import InstrumentRow, OrderRow
+from protocol.terms import Side
+
+BUY = int(Side.BUY)
+SELL = int(Side.SELL)
+
+
+@inlined
+def position_of(market: MarketRow, price: int) -> int:
+    """Return the ladder position of a price on the grid."""
+    return price if market.tick_size == 1 else price // market.tick_size
+
+
+@inlined
+def price_at(market: MarketRow, position: int) -> int:
+    """Return the price at a ladder position."""
+    return position * market.tick_size
+
+
+@inlined
+def level_at(market: MarketRow, side: int, position: int) -> int:
+    """Return the number of a level in the `levels` block."""
+    return market.levels + side * market.level_count + position
+
+
+@inlined
+def position_in(market: MarketRow, side: int, level: int) -> int:
+    """Return the ladder position of a level."""
+    return level - market.levels - side * market.level_count
+
+
+@inlined
+def best_of(market: MarketRow, side: int) -> int:
+    """Return the position of a side's best level: -1 (BUY) or `level_count` (SELL) when empty."""
+    return market.best_bid if side == BUY else market.best_ask
+
+
+@inlined
+def has_orders(market: MarketRow, side: int) -> bool:
+    """Say whether a side has any resting order."""
+    return market.best_bid >= 0 if side == BUY else market.best_ask < market.level_count
+
+
+@inlined
+def visible_of(core: Core, order: OrderRow) -> int:
+    """Return how much of an order the book shows."""
+    return core.extras[order.extra].visible_qty if order.flags & ICEBERG else order.leaves_qty
+
+
+@inlined
+def join_level(core: Core, market: MarketRow, order: OrderRow, slot: int) -> None:
+    """Put an order at the back of the queue at its price."""
+    side = order.side
+    position = position_of(market, order.price)
+    number = level_at(market, side, position)
+    level = core.levels[number]
+    order.level = number
+    order.flags |= RESTING
+    link_last(core, level, order, slot)
+    shown = visible_of(core, order)
+    level.qty += shown
+    level.hidden_qty += order.leaves_qty - shown
+    level.order_count += 1
+    if level.head == slot:
+        _open_level(core, market, side, position)
+
+
+@inlined
+def leave_level(core: Core, market: MarketRow, order: OrderRow) -> None:
+    """Take an order with all its leaves out of its queue."""
+    level = core.levels[order.level]
+    shown = visible_of(core, order)
+    level.qty -= shown
+    level.hidden_qty -= order.leaves_qty - shown
+    drop_from_level(core, market, order, level)
+
+
+@inlined
+def drop_from_level(core: Core, market: MarketRow, order: OrderRow, level: LevelRow) -> None:
+    """Take an order that has nothing left in the level's sums out of its queue."""
+    unlink(core, level, order)
+    level.order_count -= 1
+    order.flags ^= RESTING
+    if level.order_count == 0:
+        side = order.side
+        _close_level(core, market, side, position_in(market, side, order.level))
+
+
+@inlined
+def link_last(core: Core, level: LevelRow, order: OrderRow, slot: int) -> None:
+    """Link an order behind the last of a queue."""
+    last = level.tail
+    order.prev = last
+    order.next = 0
+    if last != 0:
+        core.orders[last].next = slot
+    else:
+        level.head = slot
+    level.tail = slot
+
+
+@inlined
+def unlink(core: Core, level: LevelRow, order: OrderRow) -> None:
+    """Unlink an order from its queue."""
+    before = order.prev
+    after = order.next
+    if before != 0:
+        core.orders[before].next = after
+    else:
+        level.head = after
+    if after != 0:
+        core.orders[after].prev = before
+    else:
+        level.tail = before
+
+
+@inlined
+def count_change(core: Core, instrument: int) -> int:
+    """Count one visible change of a level and return the new update id (rule D-1)."""
+    row: InstrumentRow = core.instruments[instrument]
+    row.update_id += 1
+    return row.update_id
+
+
+@inlined
+def _open_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+    _set_bit(core, market, side, position)
+    if side == BUY:
+        if position > market.best_bid:
+            market.best_bid = position
+    elif position < market.best_ask:
+        market.best_ask = position
+
+
+@inlined
+def _close_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+    _clear_bit(core, market, side, position)
+    if side == BUY:
+        if position == market.best_bid:
+            market.best_bid = highest_upto(core, market, BUY, position)
+    elif position == market.best_ask:
+        found = lowest_from(core, market, SELL, position)
+        market.best_ask = found if found >= 0 else market.level_count
+
+
+@inlined
+def next_worse(core: Core, market: MarketRow, side: int, position: int) -> int:
+    """Return the position of the next level with orders behind `position`; -1: none."""
+    if side == BUY:
+        return highest_upto(core, market, BUY, position - 1)
+    return lowest_from(core, market, SELL, position + 1)
+
+
+@inlined
+def _tier(core: Core, market: MarketRow, side: int, tier: int) -> int:
+    return core.tiers[market.tiers + tier] + side * market.bit_words
+
+
+@inlined
+def _set_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+    tier = 0
+    while True:
+        place = _tier(core, market, side, tier) + (position >> 6)
+        word = core.bits[place]
+        core.bits[place] = word | (1 << (position & 63))
+        tier += 1
+        if word != 0 or tier == market.tier_count:
+            return
+        position >>= 6
+
+
+@inlined
+def _clear_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+    tier = 0
+    while True:
+        place = _tier(core, market, side, tier) + (position >> 6)
+        word = core.bits[place] & ~(1 << (position & 63))
+        core.bits[place] = word
+        tier += 1
+        if word != 0 or tier == market.tier_count:
+            return
+        position >>= 6
+
+
+@kernel
+def lowest_from(core: Core, market: MarketRow, side: int, position: int) -> int:
+    """Return the lowest position from `position` up whose level has orders; -1: none."""
+    size = market.level_count
+    tier = 0
+    while True:
+        if tier == market.tier_count or position >= size:
+            return -1
+        word = core.bits[_tier(core, market, side, tier) + (position >> 6)]
+        word &= -1 << (position & 63)
+        if word != 0:
+            break
+        position = (position >> 6) + 1
+        size = (size + 63) >> 6
+        tier += 1
+    position = (position & ~63) + zeros_below(word)
+    while tier > 0:
+        tier -= 1
+        word = core.bits[_tier(core, market, side, tier) + position]
+        position = (position << 6) + zeros_below(word)
+    return position
+
+
+@kernel
+def highest_upto(core: Core, market: MarketRow, side: int, position: int) -> int:
+    """Return the highest position up to `position` whose level has orders; -1: none."""
+    tier = 0
+    while True:
+        if tier == market.tier_count or position < 0:
+            return -1
+        word = core.bits[_tier(core, market, side, tier) + (position >> 6)]
+        word &= (2 << (position & 63)) - 1
+        if word != 0:
+            break
+        position = (position >> 6) - 1
+        tier += 1
+    position = (position & ~63) + 63 - zeros_above(word)
+    while tier > 0:
+        tier -= 1
+        word = core.bits[_tier(core, market, side, tier) + position]
+        position = (position << 6) + 63 - zeros_above(word)
+    return position

@@ -1,0 +1,99 @@
+"""One command after another: to its kind's function, then what follows, then the accounts settle.
+
+`apply_commands` is the way in from Python, crossed once per batch. It stops before a command when
+the event buffer has no room for the most events that any command could make.
+"""
+
+from matcher.core.accounts import settle_accounts
+from matcher.core.admin import administer
+from matcher.core.amends import amend, replace
+from matcher.core.cancels import cancel, cancel_all
+from matcher.core.continuous import enter
+from matcher.core.emit import LAST, command_rejected
+from matcher.core.funding import deposit, withdraw
+from matcher.core.kernel import entry, inlined, kernel, memory_at, rows_at
+from matcher.core.state import Core
+from protocol.records import Command
+from protocol.rejects import RejectReason
+from protocol.terms import CommandKind
+
+core_at = memory_at(Core)
+commands_at = rows_at(Command)
+
+
+@entry
+def apply_commands(memory: int, commands: int, count: int) -> int:
+    """Apply up to `count` commands from an address; return how many were applied."""
+    core = core_at(memory)
+    batch = commands_at(commands, count)
+    state = core.state
+    state.events = 0
+    done = 0
+    while done < count and state.events < core.limits.events:
+        apply_command(core, batch[done])
+        done += 1
+    if done > 0:
+        update_status(core)
+    return done
+
+
+@inlined
+def apply_command(core: Core, cmd: Command) -> None:
+    """Apply one command whole."""
+    state = core.state
+    first = state.events
+    state.seq = cmd.seq
+    state.at_ns = cmd.at_ns
+    kind = cmd.kind
+    if kind == CommandKind.ENTER:
+        enter(core, cmd)
+    elif kind == CommandKind.CANCEL:
+        cancel(core, cmd)
+    else:
+        apply_rare(core, cmd)
+    if state.follow_ups != 0:
+        follow_up(core, cmd)
+    settle_accounts(core, cmd.seq)
+    if state.events > first:
+        core.events[state.events - 1].flags |= LAST
+
+
+@kernel
+def apply_rare(core: Core, cmd: Command) -> None:
+    """Apply a command of one of the rarer kinds."""
+    kind = cmd.kind
+    if kind == CommandKind.REPLACE:
+        replace(core, cmd)
+    elif kind == CommandKind.AMEND:
+        amend(core, cmd)
+    elif kind == CommandKind.CANCEL_ALL:
+        cancel_all(core, cmd)
+    elif kind == CommandKind.DEPOSIT:
+        deposit(core, cmd)
+    elif kind == CommandKind.WITHDRAW:
+        withdraw(core, cmd)
+    elif CommandKind.ADD_ASSET <= kind <= CommandKind.SET_FEE_TIER:
+        administer(core, cmd)
+    else:
+        command_rejected(core, cmd, RejectReason.UNKNOWN_COMMAND)
+
+
+@kernel
+def follow_up(core: Core, cmd: Command) -> None:
+    """Let everything act that the command has queued, until nothing is left."""
+    core.state.follow_ups = 0
+
+
+@inlined
+def update_status(core: Core) -> None:
+    """Tell readers how far the market has come."""
+    state = core.state
+    status = core.status
+    status.at_ns = state.at_ns
+    status.event_seq = state.event_seq
+    status.orders = state.orders
+    status.instruments = state.instruments
+    status.accounts = state.accounts
+    status.assets = state.assets
+    status.next_due_ns = state.next_due_ns
+    status.seq = state.seq

@@ -1,0 +1,71 @@
+"""The engine: the compiled core behind a few plain methods.
+
+One engine owns one exchange's memory and is used by one thread. `apply` is deterministic: the same
+commands give the same events and the same digest, however they were cut into batches, on every
+machine, compiled or interpreted.
+"""
+
+import numpy as np
+
+from matcher.core.blocks import Array, MemoryView, blocks_of
+from matcher.core.dispatch import apply_commands
+from matcher.core.interpreted import register
+from matcher.core.kernel import compile_entries
+from matcher.core.rows import FEE_TIERS
+from matcher.core.state import (
+    Allocator,
+    Capacities,
+    Core,
+    allocate_blocks,
+    note_capacities,
+    private_memory,
+)
+from matcher.core.terms import FULL_SHARE
+from protocol.layout import Rows
+from protocol.records import Command
+
+
+class Engine:
+    """A matching core and its memory.
+
+    `blocks` are all arrays by name; those of `protocol.board.BLOCKS` come from `allocate`, which
+    must give zero-filled memory: an engine always starts empty.
+    """
+
+    def __init__(self, capacities: Capacities, allocate: Allocator = private_memory) -> None:
+        compile_entries()
+        layout = blocks_of(Core)
+        self.capacities = capacities
+        self.blocks: dict[str, Array] = allocate_blocks(
+            capacities, allocate, {block.name: block.dtype for block in layout}
+        )
+        flat = {name: array.reshape(-1) for name, array in self.blocks.items()}
+        table = [(array.ctypes.data, array.size) for array in (flat[b.name] for b in layout)]
+        self._table = np.array(table, np.int64)
+        self._memory = self._table.ctypes.data
+        self._view = MemoryView(layout, flat)
+        register(self._memory, self._view)
+        self._events: Rows = self.blocks["events"]
+        self._state = self.blocks["state"]
+        self._event_count = self._state["events"]
+        self._open()
+
+    def _open(self) -> None:
+        """Write what holds before the first command: capacities, account 0, full fee shares."""
+        note_capacities(self.blocks["limits"], self.capacities, self.blocks)
+        self._state["next_order_id"] = 1
+        self._state["next_list_id"] = 1
+        self._state["accounts"] = 1
+        self.blocks["accounts"]["exists"][0] = 1
+        for share in ("maker_share", "taker_share"):
+            self.blocks["fee_tiers"][share][:FEE_TIERS] = FULL_SHARE
+
+    def apply(self, commands: Rows) -> tuple[Rows, int]:
+        """Apply stamped Command rows, in order; return their events and how many were applied.
+
+        It stops early, between two commands, when the event buffer is full: call again with the
+        rest. The events are a view that is valid until the next call.
+        """
+        assert commands.dtype == Command.dtype and commands.flags.c_contiguous
+        done = apply_commands(self._memory, commands.ctypes.data, len(commands))
+        return self._events[: int(self._event_count[0])], done

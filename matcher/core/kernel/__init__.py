@@ -1,0 +1,106 @@
+"""The only place that knows numba: how the core's Python becomes machine code over raw memory.
+
+Kernel functions see, beside integers and booleans, four kinds of value, all bare addresses:
+
+* `core`: the table of blocks (`state.Core`); `core.orders` is a block;
+* a block of rows, `Table[OrderRow]`, or of plain `Numbers`: `core.orders[slot]` is a row;
+* a row: `row.price` reads and writes one field, always as int64;
+* a text, `row.cl_ord_id`: five words, for `copy_text`, `same_text`, `has_text` and `fold_text`.
+
+Why not numpy arrays: reference counting and the wraparound check of every index made the same code
+three times slower, and a field of type uint8 drags unsigned arithmetic into everything it meets.
+
+With NUMBA_DISABLE_JIT=1 the same functions run as plain Python over the same memory (`blocks.py`,
+`interpreted.py`), on Python integers, so a value that does not fit its field raises.
+NUMBA_BOUNDSCHECK=1 compiles an index check into every block access; interpreted code always has it.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from numba import njit
+from numba.core import config
+
+from matcher.core.kernel.cache import cache_directory
+from matcher.core.kernel.intrinsics import (
+    INTERPRETED,
+    clear_row,
+    copy_text,
+    fence,
+    fold,
+    fold_text,
+    has_text,
+    memory_at,
+    prefetch,
+    rows_at,
+    same_text,
+    zeros_above,
+    zeros_below,
+)
+from matcher.core.kernel.values import CHECKED
+
+__all__ = [
+    "INTERPRETED",
+    "clear_row",
+    "compile_entries",
+    "copy_text",
+    "entry",
+    "fence",
+    "fold",
+    "fold_text",
+    "has_text",
+    "inlined",
+    "kernel",
+    "memory_at",
+    "prefetch",
+    "rows_at",
+    "same_text",
+    "zeros_above",
+    "zeros_below",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Entry = Callable[[int, int, int], int]
+_entries: list[Any] = []
+
+config.CACHE_DIR = str(cache_directory(checked=CHECKED))
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of the core; LLVM decides whether to inline it."""
+    compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast(Callable[P, R], compiled(function))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of the core into each of its callers: for the few on the hot path."""
+    compiled = njit(
+        nogil=True,
+        error_model="numpy",
+        forceinline=True,
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )
+    return cast(Callable[P, R], compiled(function))
+
+
+def entry(function: Entry) -> Entry:
+    """Declare a way into the core from Python: three integers in, one out, kept on disk.
+
+    `compile_entries` compiles it; no argument can ever cause a compilation after that.
+    """
+    if INTERPRETED:
+        return function
+    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
+    _entries.append(compiled)
+    return cast(Entry, compiled)
+
+
+def compile_entries() -> None:
+    """Compile every entry declared so far, or load it from disk. Cost: up to a minute, or 0.2 s."""
+    while _entries:
+        compiled = _entries.pop()
+        compiled.compile("int64(int64,int64,int64)")
+        compiled.disable_compile()

@@ -1,0 +1,198 @@
+"""What kernel functions can do that Python can't say: texts, hashes, bits, fences, prefetches.
+
+Each is a few LLVM instructions and has a twin in `interpreted.py`, which gives its signature and is
+used when nothing is compiled.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+from matcher.core import interpreted
+from matcher.core.blocks import Table
+from matcher.core.kernel.values import (
+    I64,
+    MemoryType,
+    NumbersType,
+    TableType,
+    load,
+    at_offset,
+    store,
+)
+from protocol.layout import TEXT_WORDS, Record
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M")
+
+INTERPRETED = bool(config.DISABLE_JIT)
+I1 = ir.IntType(1)
+I32 = ir.IntType(32)
+
+
+def _twin(compiled: Any, plain: Callable[P, R]) -> Callable[P, R]:
+    """Choose between machine code and its interpreted twin; the twin gives the signature."""
+    return plain if INTERPRETED else cast(Callable[P, R], compiled)
+
+
+def _words(builder: Any, text: Any, field: str) -> list[Any]:
+    places = [at_offset(builder, text, I64(8 * word)) for word in range(TEXT_WORDS)]
+    return [load(builder, place, I64, field) for place in places]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _copy_text(_typing: Any, to: Any, source: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        for word, value in enumerate(_words(builder, args[1], sig.args[1].field)):
+            store(builder, value, at_offset(builder, args[0], I64(8 * word)), sig.args[0].field)
+        return context.get_dummy_value()
+
+    return types.none(to, source), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _same_text(_typing: Any, left: Any, right: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pairs = zip(
+            _words(builder, args[0], sig.args[0].field),
+            _words(builder, args[1], sig.args[1].field),
+            strict=True,
+        )
+        different = I64(0)
+        for one, other in pairs:
+            different = builder.or_(different, builder.xor(one, other))
+        return builder.icmp_signed("==", different, I64(0))
+
+    return types.boolean(left, right), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _has_text(_typing: Any, text: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first = _words(builder, args[0], sig.args[0].field)[0]
+        return builder.icmp_signed("!=", first, I64(0))
+
+    return types.boolean(text), generate
+
+
+def _folded(builder: Any, one: Any, other: Any) -> Any:
+    """Multiply to 128 bits, xor the halves, drop the sign: a good mix in three instructions."""
+    wide = ir.IntType(128)
+    product = builder.mul(builder.zext(one, wide), builder.zext(other, wide))
+    high = builder.trunc(builder.lshr(product, wide(64)), I64)
+    return builder.and_(builder.xor(builder.trunc(product, I64), high), I64((1 << 63) - 1))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _fold(_typing: Any, one: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _folded(builder, args[0], args[1])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _fold_text(_typing: Any, seed: Any, text: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        folded = args[0]
+        for word, key in zip(
+            _words(builder, args[1], sig.args[1].field), interpreted.KEYS, strict=True
+        ):
+            folded = _folded(builder, builder.xor(folded, word), I64(key))
+        return folded
+
+    return types.int64(types.int64, text), generate
+
+
+def _bit_counter(name: str) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def count(_typing: Any, word: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            function = builder.module.declare_intrinsic(
+                f"llvm.{name}", [I64], ir.FunctionType(I64, [I64, I1])
+            )
+            return builder.call(function, [args[0], I1(1)])
+
+        return types.int64(types.int64), generate
+
+    return count
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _fence(_typing: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.fence("release")
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(_typing: Any, block: Any, index: Any, line: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        typ = sig.args[0]
+        size = typ.bits // 8 if isinstance(typ, NumbersType) else typ.record.dtype.itemsize
+        proxy = cgutils.create_struct_proxy(typ)(context, builder, value=args[0])
+        offset = builder.add(builder.mul(args[1], I64(size)), builder.mul(args[2], I64(64)))
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, I32, I32, I32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(function, [at_offset(builder, proxy.data, offset), I32(1), I32(3), I32(1)])
+        return context.get_dummy_value()
+
+    return types.none(block, types.int64, types.int64), generate
+
+
+def _clear_row(_typing: Any, row: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        size = I64(sig.args[0].record.dtype.itemsize)
+        cgutils.memset(builder, args[0], size, 0)
+        return context.get_dummy_value()
+
+    return types.none(row), generate
+
+
+def memory_at(memory: type[M]) -> Callable[[int], M]:
+    """Make the function that turns the address of a table of blocks into `core`."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def at(_typing: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+        return MemoryType(memory)(types.int64), generate
+
+    return interpreted.memory_at if INTERPRETED else cast(Callable[[int], M], at)
+
+
+def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
+    """Make the function that turns an address and a count into a block of rows of `record`."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def at(_typing: Any, address: Any, count: Any) -> Any:
+        table = TableType(cast(type[Record], record))
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            made = cgutils.create_struct_proxy(table)(context, builder)
+            made.data = builder.inttoptr(args[0], cgutils.voidptr_t)
+            made.length = args[1]
+            return made._getvalue()
+
+        return table(types.int64, types.int64), generate
+
+    return interpreted.rows_at(record) if INTERPRETED else cast(Callable[[int, int], Table[R]], at)
+
+
+copy_text = _twin(_copy_text, interpreted.copy_text)
+same_text = _twin(_same_text, interpreted.same_text)
+has_text = _twin(_has_text, interpreted.has_text)
+fold = _twin(_fold, interpreted.fold)
+fold_text = _twin(_fold_text, interpreted.fold_text)
+zeros_below = _twin(_bit_counter("cttz"), interpreted.zeros_below)
+zeros_above = _twin(_bit_counter("ctlz"), interpreted.zeros_above)
+fence = _twin(_fence, interpreted.fence)
+prefetch = _twin(_prefetch, interpreted.prefetch)
+clear_row = _twin(intrinsic(_clear_row), interpreted.clear_row)

@@ -1,0 +1,168 @@
+"""Order rows: taking and releasing them, and what makes an order live beyond its own command.
+
+Rows are handed out last-released first, so a busy row is a warm row. Which row an order gets shows
+in no event. An order that outlives its command is *listed*: found by id and by text, in its
+account's list, counted for R-4; one that is done at once never is.
+
+`release_order` is the one way out: whoever ends an order calls it after the last event about it.
+"""
+
+from matcher.core.accounts import count_order, list_order, touch, unlist_order
+from matcher.core.indexes import LOW, finish_text, id_tag, put, take_out, text_entry
+from matcher.core.kernel import clear_row, has_text, inlined, kernel
+from matcher.core.rows import LISTED, WORKING, MarketRow
+from matcher.core.state import Core
+from protocol.board import OrderRow
+
+
+@inlined
+def take_order(core: Core) -> int:
+    """Return a free order row. The caller has checked the capacity and fills every field."""
+    state = core.state
+    slot = state.free_order
+    if slot != 0:
+        state.free_order = core.orders[slot].next
+    else:
+        state.order_top += 1
+        slot = state.order_top
+    state.orders += 1
+    return slot
+
+
+@kernel
+def take_extra(core: Core, slot: int) -> int:
+    """Give an order an extra row, all zeros; there are as many as order rows."""
+    state = core.state
+    number = state.free_extra
+    if number != 0:
+        state.free_extra = core.extras[number].order
+    else:
+        state.extra_top += 1
+        number = state.extra_top
+    order = core.orders[slot]
+    order.extra = number
+    extra = core.extras[number]
+    clear_row(extra)
+    extra.order = slot
+    return number
+
+
+@kernel
+def give_extra(core: Core, slot: int) -> None:
+    """Give a plain order the extra row that it has come to need."""
+    order = core.orders[slot]
+    extra = core.extras[take_extra(core, slot)]
+    extra.working_ns = order.created_ns if order.flags & WORKING else 0
+
+
+@inlined
+def list_live(core: Core, market: MarketRow, order: OrderRow, slot: int) -> None:
+    """Make an order findable and counted: it will outlive its command."""
+    order.flags |= LISTED
+    put(core.id_index, core.limits.id_mask, (id_tag(order.order_id) << 32) | slot)
+    if has_text(order.cl_ord_id):
+        put(core.text_index, core.limits.text_mask, text_entry(core, order, slot))
+    list_order(core, order, slot)
+    if market.counted != 0:
+        count_order(core, order, 1)
+
+
+@inlined
+def release_order(core: Core, market: MarketRow, order: OrderRow, slot: int, at_ns: int) -> None:
+    """Forget an order that has ended: its row is free from here on.
+
+    It has left its queue, its triggers and its hold before; its text id stays remembered (P-5).
+    """
+    touch(core, order.account)
+    if order.flags & LISTED:
+        entry = (id_tag(order.order_id) << 32) | slot
+        take_out(core.id_index, core.limits.id_mask, entry)
+        unlist_order(core, order)
+        if market.counted != 0:
+            count_order(core, order, -1)
+        if has_text(order.cl_ord_id):
+            finish_text(core, order, text_entry(core, order, slot), at_ns)
+    elif has_text(order.cl_ord_id):
+        finish_text(core, order, 0, at_ns)
+    if order.extra != 0:
+        release_extra(core, order)
+    state = core.state
+    order.order_id = 0
+    order.next = state.free_order
+    state.free_order = slot
+    state.orders -= 1
+
+
+@kernel
+def release_extra(core: Core, order: OrderRow) -> None:
+    """Free an order's extra row."""
+    state = core.state
+    extra = core.extras[order.extra]
+    state.slices -= extra.slices
+    extra.order = state.free_extra
+    state.free_extra = order.extra
+    order.extra = 0
+
+
+@kernel
+def rename_order(core: Core, order: OrderRow, slot: int, at_ns: int) -> None:
+    """Let go of a live order's text id: it counts as finished. The caller writes the new one."""
+    if has_text(order.cl_ord_id):
+        finish_text(core, order, text_entry(core, order, slot), at_ns)
+
+
+@kernel
+def index_text(core: Core, order: OrderRow, slot: int) -> None:
+    """Make a live order findable by the text id that was just written into it."""
+    put(core.text_index, core.limits.text_mask, text_entry(core, order, slot))
+
+
+@kernel
+def sort_by_order_id(core: Core, count: int) -> None:
+    """Sort the first `count` numbers of the scratch block, row numbers, by their order ids.
+
+    A heap sort: no extra memory, and no bad case however orders were chosen.
+    """
+    for root in range(count // 2 - 1, -1, -1):
+        _sift(core, root, count)
+    for end in range(count - 1, 0, -1):
+        first = core.scratch[0]
+        core.scratch[0] = core.scratch[end]
+        core.scratch[end] = first
+        _sift(core, 0, end)
+
+
+@kernel
+def _sift(core: Core, root: int, count: int) -> None:
+    moving = core.scratch[root]
+    order_id = core.orders[moving].order_id
+    while True:
+        child = 2 * root + 1
+        if child >= count:
+            break
+        if child + 1 < count and (
+            core.orders[core.scratch[child + 1]].order_id
+            > core.orders[core.scratch[child]].order_id
+        ):
+            child += 1
+        if core.orders[core.scratch[child]].order_id <= order_id:
+            break
+        core.scratch[root] = core.scratch[child]
+        root = child
+    core.scratch[root] = moving
+
+
+@kernel
+def gather_account(core: Core, account: int) -> int:
+    """Copy an account's live order rows into the scratch block; return how many."""
+    count = core.accounts[account].order_count
+    first = account * core.limits.account_orders
+    for place in range(count):
+        core.scratch[place] = core.account_orders[first + place]
+    return count
+
+
+@inlined
+def slot_of_entry(entry: int) -> int:
+    """Return the row number that an id index entry leads to."""
+    return entry & LOW

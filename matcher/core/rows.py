@@ -1,0 +1,237 @@
+"""The core's private rows: what matching needs beside the rows that readers may see (`board.py`).
+
+Nothing here is shared, saved or sent: all of it follows from the orders, terms and balances, so its
+layout may change freely.
+"""
+
+from protocol.layout import Record, i64, text40, u16, u32
+from protocol.terms import EventFlag
+
+WORKING = int(EventFlag.WORKING)
+"""Marks in `OrderRow.flags`: on the book or matching; told to readers."""
+RESTING = 4
+"""Linked into the queue of a level."""
+ICEBERG = 8
+"""Shows `ExtraRow.visible_qty` only."""
+OWN_HOLD = 16
+"""What it holds stands in `ExtraRow.hold`, not in price × leaves."""
+LISTED = 32
+"""Live beyond its command: found by id, counted, in its account's list."""
+RAN_OUT = 64
+"""MARKET by quote quantity: the book ended before the money did (rule C-6)."""
+
+FINISHED = 1 << 31
+"""Set in a text index entry that points to a remembered finished id, not to an order."""
+
+GUARD_PRICES = 1
+"""Bits of `MarketRow.guards`: NOTIONAL, PERCENT_PRICE_BY_SIDE or STATIC_COLLAR is on,"""
+GUARD_MARKET_LOT = 2
+"""MARKET_LOT_SIZE is on."""
+
+TIERS = 6
+"""Bitmap tiers of a ladder at most: 64 ** 6 prices."""
+TERM_COLUMNS = 64
+FEE_TIERS = 16
+
+
+class LevelRow(Record, size=32):
+    """One price level of one side: its queue, oldest order first."""
+
+    qty: i64
+    """Visible quantity."""
+    hidden_qty: i64
+    """What icebergs at this level do not show."""
+    head: u32
+    tail: u32
+    order_count: u32
+    spare: u32
+
+
+class MarketRow(Record, size=320):
+    """One instrument as matching sees it: its ladder, and its terms made ready.
+
+    A ladder position is price / tick size. `best_bid` is -1 and `best_ask` `level_count` when the
+    side is empty, so that a comparison with a limit needs no special case.
+    """
+
+    best_bid: i64
+    best_ask: i64
+    levels: i64
+    """First level of the BUY side in the `levels` block; the SELL side follows `level_count` on."""
+    level_count: i64
+    tick_size: i64
+    lot_size: i64
+    base_scale: i64
+    quote_scale: i64
+
+    base_asset: u32
+    quote_asset: u32
+    min_price: i64
+    max_price: i64
+    min_qty: i64
+    max_qty: i64
+    allowed_ord_types: i64
+    guards: i64
+    """`GUARD_*` bits: which of the rarer checks of R-4 are switched on."""
+    default_stp: i64
+
+    allowed_stp: i64
+    features: i64
+    maker_fee_ppm: i64
+    taker_fee_ppm: i64
+    dynamic_collar: i64
+    bits: i64
+    """First word of the BUY side's bitmap in the `bits` block."""
+    bit_words: i64
+    """Words of one side's bitmap, all tiers."""
+    tier_count: i64
+
+    tiers: i64
+    """Where this instrument's tier offsets start in the `tiers` block."""
+    published_id: i64
+    """`update_id` of the last published depth snapshot."""
+    most: i64
+    """Highest MAX_QTY with which nothing can overflow."""
+    stops: i64
+    """Live orders that look at trades; 0 makes `note_trade` one branch."""
+    market_buys: i64
+    market_sells: i64
+    waiting: i64
+    """AT_CLOSE orders waiting for the closing call."""
+    top: i64
+    """Highest price its ladder holds."""
+    counted: i64
+    """Not 0: some limit of R-4 needs `CountRow` kept for this instrument."""
+
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
+    spare_5: i64
+    spare_6: i64
+
+
+class CountRow(Record, size=32):
+    """What one account has open on one instrument (rule R-4)."""
+
+    orders: u32
+    algos: u32
+    icebergs: u32
+    lists: u32
+    buy_qty: i64
+    spare: i64
+
+
+class FinishedRow(Record, size=64):
+    """One remembered text id of a finished order (rule P-5)."""
+
+    at_ns: i64
+    account: u32
+    instrument: u16
+    spare: u16
+    cl_ord_id: text40
+    tag: i64
+
+
+class ReferenceRow(Record, size=64):
+    """One remembered external id of a deposit or withdrawal."""
+
+    account: u32
+    asset: u32
+    kind: u32
+    spare: u32
+    cl_ord_id: text40
+    tag: i64
+
+
+class FeeTierRow(Record, size=16):
+    """Shares of the instrument's fee rates that a tier pays, in bips."""
+
+    maker_share: i64
+    taker_share: i64
+
+
+class LimitsRow(Record, size=256):
+    """The capacities, and what follows from them."""
+
+    orders: i64
+    accounts: i64
+    assets: i64
+    instruments: i64
+    account_orders: i64
+    price_levels: i64
+    bit_words: i64
+    depth_levels: i64
+    deep_levels: i64
+    dedupe_window_ns: i64
+    dedupe_capacity: i64
+    references: i64
+    lists: i64
+    iceberg_slices: i64
+    events: i64
+    """Events in the buffer after which a batch stops at the next command."""
+    id_mask: i64
+    text_mask: i64
+    reference_mask: i64
+    index_seed: i64
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
+    spare_5: i64
+    spare_6: i64
+    spare_7: i64
+    spare_8: i64
+    spare_9: i64
+    spare_10: i64
+    spare_11: i64
+    spare_12: i64
+
+
+class StateRow(Record, size=256):
+    """The single numbers of the core."""
+
+    seq: i64
+    at_ns: i64
+    event_seq: i64
+    events: i64
+    """Events in the buffer, since the batch began."""
+    orders: i64
+    """Live orders of all kinds."""
+    next_order_id: i64
+    next_list_id: i64
+    free_order: i64
+    """Head of the list of free order rows, linked by `next`; 0: take a fresh one."""
+
+    order_top: i64
+    """Highest order row ever used."""
+    free_extra: i64
+    extra_top: i64
+    slices: i64
+    """Iceberg slices that could still trade: bounds the events of one command."""
+    touched: i64
+    """Accounts changed by the current command."""
+    accounts: i64
+    assets: i64
+    instruments: i64
+
+    levels_used: i64
+    bits_used: i64
+    finished_first: i64
+    finished_count: i64
+    reference_first: i64
+    reference_count: i64
+    follow_ups: i64
+    """Not 0: something is queued to act after the current command."""
+    next_due_ns: i64
+
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
+    spare_5: i64
+    spare_6: i64
+    spare_7: i64

@@ -1,0 +1,211 @@
+"""The memory of the core: which blocks there are, how large, and where they come from.
+
+Blocks that other processes read are the rows of `protocol/board.py` and come from the allocator
+given to the engine (shared memory); all others are private. Both start as zeros, and zero means
+empty everywhere: row 0 of orders, extras and lists is never used, so a link of 0 is no link.
+
+Most blocks are sparse: only pages that were touched cost memory. The ladders are the extreme, an
+exchange with the shipped capacities maps some ten GiB and touches a few megabytes.
+"""
+
+import mmap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from matcher.core.blocks import Array, Integers, Numbers, SmallNumbers, Table
+from matcher.core.rows import (
+    FEE_TIERS,
+    TERM_COLUMNS,
+    TIERS,
+    CountRow,
+    FeeTierRow,
+    FinishedRow,
+    LevelRow,
+    LimitsRow,
+    MarketRow,
+    ReferenceRow,
+    StateRow,
+)
+from protocol.board import (
+    BLOCKS,
+    DEEP_LEVELS,
+    DEEP_SLOTS,
+    DEPTH_SLOTS,
+    AccountRow,
+    AssetRow,
+    BalanceRow,
+    DepthHead,
+    DepthLevel,
+    ExtraRow,
+    InstrumentRow,
+    OrderRow,
+    StatusRow,
+)
+from protocol.records import Event
+
+Allocator = Callable[[str, "np.dtype[Any]", tuple[int, ...]], Array]
+"""Block name, dtype, shape → a zero-filled array that lives as long as the engine."""
+
+EVENTS_PER_ORDER = 8
+"""One command can make at most so many events for each live order: a pair of trades, its trigger,
+its end, what that does to its list; icebergs two more for each slice."""
+COLD_EVENTS = 1024
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """How much the exchange can hold. Reaching one is a clean rejection, never a failure."""
+
+    orders: int = 1 << 18
+    """Rows for live orders; row 0 is never used. As many extra rows come with them."""
+    accounts: int = 1 << 14
+    """Accounts, the fee account included."""
+    assets: int = 64
+    instruments: int = 256
+    account_orders: int = 1 << 12
+    """Live orders of one account."""
+    price_levels: int = 1 << 28
+    """Ladder levels of one side, summed over all instruments (ladder top + 1 each)."""
+    depth_levels: int = 100
+    """Levels a side in the snapshot published after every batch."""
+    dedupe_window_ns: int = 600_000_000_000
+    """How long a finished order's text id stays taken; 0: not at all (rule P-5)."""
+    dedupe_capacity: int = 1 << 18
+    """Finished text ids remembered over the whole exchange."""
+    references: int = 1 << 18
+    """External ids of deposits and withdrawals remembered."""
+    lists: int = 1 << 16
+    """Rows for live order lists; row 0 is never used."""
+    iceberg_slices: int = 1 << 20
+    """Slices that all live icebergs together may still have to show: bounds a command's events."""
+    events: int = 1 << 16
+    """Events that end a batch at the next command, so that its buffer stays in the cache."""
+    index_seed: int = 0x1F3D5B79
+    """Seed of the text index's hash; it changes no event, so a host may choose its own."""
+
+
+class Core:
+    """Every block, as kernel functions see it: `core.orders[slot].price`."""
+
+    state: StateRow
+    limits: LimitsRow
+    status: StatusRow
+    events: Table[Event]
+    orders: Table[OrderRow]
+    draft: OrderRow
+    extras: Table[ExtraRow]
+    accounts: Table[AccountRow]
+    balances: Table[BalanceRow]
+    account_orders: SmallNumbers
+    counts: Table[CountRow]
+    instruments: Table[InstrumentRow]
+    markets: Table[MarketRow]
+    terms: Integers
+    levels: Table[LevelRow]
+    bits: Numbers
+    tiers: Integers
+    id_index: Numbers
+    text_index: Numbers
+    finished: Table[FinishedRow]
+    reference_index: Numbers
+    references: Table[ReferenceRow]
+    assets: Table[AssetRow]
+    totals: Integers
+    fee_tiers: Table[FeeTierRow]
+    touched: SmallNumbers
+    scratch: Integers
+    depth_count: Integers
+    depth_heads: Table[DepthHead]
+    depth_levels: Table[DepthLevel]
+    deep_count: Integers
+    deep_heads: Table[DepthHead]
+    deep_levels: Table[DepthLevel]
+
+
+def power_of_two(least: int) -> int:
+    """Return the smallest power of two that is at least `least`."""
+    return 1 << max(0, least - 1).bit_length()
+
+
+def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
+    """Say how large each block is. Indexes are at most half full."""
+    c = capacities
+    events = c.events + EVENTS_PER_ORDER * c.orders + 2 * c.iceberg_slices + COLD_EVENTS
+    return {
+        "state": (1,),
+        "limits": (1,),
+        "status": (1,),
+        "events": (events,),
+        "orders": (c.orders,),
+        "draft": (1,),
+        "extras": (c.orders,),
+        "accounts": (c.accounts,),
+        "balances": (c.accounts, c.assets),
+        "account_orders": (c.accounts, c.account_orders),
+        "counts": (c.accounts, c.instruments),
+        "instruments": (c.instruments,),
+        "markets": (c.instruments,),
+        "terms": (c.instruments, TERM_COLUMNS),
+        "levels": (2 * c.price_levels,),
+        "bits": (bitmap_words(c),),
+        "tiers": (c.instruments, TIERS),
+        "id_index": (power_of_two(2 * c.orders),),
+        "text_index": (power_of_two(2 * (c.orders + c.dedupe_capacity)),),
+        "finished": (max(1, c.dedupe_capacity),),
+        "reference_index": (power_of_two(2 * c.references),),
+        "references": (max(1, c.references),),
+        "assets": (c.assets,),
+        "totals": (c.assets,),
+        "fee_tiers": (FEE_TIERS,),
+        "touched": (max(c.accounts, 16),),
+        "scratch": (2 * c.orders + 64,),
+        "depth_count": (c.instruments,),
+        "depth_heads": (c.instruments, DEPTH_SLOTS),
+        "depth_levels": (c.instruments, DEPTH_SLOTS, 2, c.depth_levels),
+        "deep_count": (c.instruments,),
+        "deep_heads": (c.instruments, DEEP_SLOTS),
+        "deep_levels": (c.instruments, DEEP_SLOTS, 2, DEEP_LEVELS),
+    }
+
+
+def bitmap_words(capacities: Capacities) -> int:
+    """Words that the bitmaps of all ladders can need: 64 levels a word and its tiers on top."""
+    sides = 2 * capacities.price_levels
+    return sides // 63 + 2 * capacities.instruments * 2 * TIERS
+
+
+def private_memory(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
+    """Allocate a zero-filled block of this process; pages cost memory once they are touched.
+
+    MAP_NORESERVE: a ladder maps far more than a small machine has, and never touches it.
+    """
+    count = int(np.prod(shape, dtype=np.int64))
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    memory = mmap.mmap(-1, max(1, count * dtype.itemsize), flags=flags)
+    return np.frombuffer(memory, dtype, count).reshape(shape)
+
+
+def allocate_blocks(
+    capacities: Capacities, allocate: Allocator, dtypes: Mapping[str, "np.dtype[Any]"]
+) -> dict[str, Array]:
+    """Allocate every block: the board's with `allocate`, the others privately."""
+    return {
+        name: (allocate if name in BLOCKS else private_memory)(name, dtypes[name], shape)
+        for name, shape in shapes_of(capacities).items()
+    }
+
+
+def note_capacities(limits: Array, capacities: Capacities, blocks: Mapping[str, Array]) -> None:
+    """Write the capacities where kernel functions find them."""
+    known = {one.name for one in fields(Capacities)}
+    for name in limits.dtype.names or ():
+        if name in known:
+            limits[name] = getattr(capacities, name)
+    limits["bit_words"] = blocks["bits"].size
+    limits["deep_levels"] = DEEP_LEVELS
+    limits["id_mask"] = blocks["id_index"].size - 1
+    limits["text_mask"] = blocks["text_index"].size - 1
+    limits["reference_mask"] = blocks["reference_index"].size - 1

@@ -1,0 +1,28 @@
+"""Read an instrument's terms by number: for the rarer rules. The hot ones stand in `MarketRow`."""
+
+from matcher.core.kernel import inlined
+from matcher.core.rows import TERM_COLUMNS
+from matcher.core.state import Core
+
+FULL_SHARE = 10_000
+"""The whole, in bips."""
+
+
+@inlined
+def term_of(core: Core, instrument: int, term: int) -> int:
+    """Return one term of an instrument."""
+    return core.terms[instrument * TERM_COLUMNS + term]
+
+
+@inlined
+def reference_or_last(core: Core, instrument: int) -> int:
+    """Return what filters call the present price: the reference price, else the last; 0: none."""
+    row = core.instruments[instrument]
+    return row.reference_price if row.reference_price != 0 else row.last_px
+
+
+@inlined
+def last_or_reference(core: Core, instrument: int) -> int:
+    """Return what collars measure from: the last price, else the reference price; 0: none."""
+    row = core.instruments[instrument]
+    return row.last_px if row.last_px != 0 else row.reference_price

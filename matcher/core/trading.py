@@ -1,0 +1,136 @@
+"""One trade between a maker and a taker: fill, settle, tell, refresh.
+
+Both sides are settled before the first of the two TRADE events is written, maker first. A maker
+that is filled leaves its queue before and its row after the events. Whoever ends or fills an order
+that belongs to a list must say so to `lists`; whoever prints a price, to `stops`.
+"""
+
+from matcher.core.accounts import counts_of, touch
+from matcher.core.book import BUY, drop_from_level, link_last, unlink, visible_of
+from matcher.core.emit import order_event, tell_level
+from matcher.core.kernel import inlined, kernel
+from matcher.core.money import (
+    asset_held,
+    maker_rate,
+    part_of_hold,
+    settle_buyer,
+    settle_seller,
+    taker_rate,
+)
+from matcher.core.orders import release_order
+from matcher.core.rows import ICEBERG, RAN_OUT, LevelRow, MarketRow
+from matcher.core.state import Core
+from protocol.board import InstrumentRow, OrderRow
+from protocol.records import Command
+from protocol.terms import EventFlag, EventKind, OrdStatus
+
+MAKER = int(EventFlag.MAKER)
+
+
+@inlined
+def fill(core: Core, cmd: Command, market: MarketRow, order: OrderRow, qty: int, cost: int) -> None:
+    """Fill part of an order."""
+    order.leaves_qty -= qty
+    order.cum_qty += qty
+    order.cum_quote += cost
+    order.updated_ns = cmd.at_ns
+    ended = order.leaves_qty == 0 and order.flags & RAN_OUT == 0
+    order.ord_status = OrdStatus.FILLED if ended else OrdStatus.PARTIALLY_FILLED
+
+
+@inlined
+def trade_with_maker(
+    core: Core,
+    cmd: Command,
+    market: MarketRow,
+    taker: OrderRow,
+    slot: int,
+    price: int,
+    new_agg_trade: bool,
+) -> None:
+    """Trade the taker with the first order of the best level, as much as both allow."""
+    maker = core.orders[slot]
+    touch(core, maker.account)
+    shown = visible_of(core, maker)
+    qty = min(shown, taker.leaves_qty)
+    cost = price * qty * market.quote_scale
+    if taker.side == BUY:
+        taken = part_of_hold(core, market, taker, qty, cost)
+        rate = taker_rate(core, market, taker.account)
+        taker_fee = settle_buyer(core, market, taker, qty, cost, taken, rate)
+        rate = maker_rate(core, market, maker.account)
+        maker_fee = settle_seller(core, market, maker, qty, cost, rate)
+    else:
+        rate = taker_rate(core, market, taker.account)
+        taker_fee = settle_seller(core, market, taker, qty, cost, rate)
+        rate = maker_rate(core, market, maker.account)
+        maker_fee = settle_buyer(core, market, maker, qty, cost, cost, rate)
+    fill(core, cmd, market, maker, qty, cost)
+    fill(core, cmd, market, taker, qty, cost)
+    number = maker.level
+    level = core.levels[number]
+    level.qty -= qty
+    if maker.leaves_qty == 0:
+        drop_from_level(core, market, maker, level)
+    elif maker.flags & ICEBERG:
+        use_slice(core, level, maker, slot, qty)
+    if market.counted != 0:
+        uncount_fill(core, maker, qty)
+    row = core.instruments[taker.instrument]
+    print_trade(row, cmd, price, qty, new_agg_trade)
+    event = order_event(core, cmd, EventKind.TRADE, maker)
+    event.flags |= MAKER
+    tell_level(core, event, maker.instrument, number)
+    event.contra_account = taker.account
+    event.contra_order_id = taker.order_id
+    event.last_px = price
+    event.last_qty = qty
+    event.fee = maker_fee
+    event.asset = asset_held(market, taker.side)
+    event.trade_id = row.next_trade_id - 1
+    event.agg_trade_id = row.next_agg_trade_id - 1
+    event = order_event(core, cmd, EventKind.TRADE, taker)
+    event.contra_account = maker.account
+    event.contra_order_id = maker.order_id
+    event.last_px = price
+    event.last_qty = qty
+    event.fee = taker_fee
+    event.asset = asset_held(market, maker.side)
+    event.trade_id = row.next_trade_id - 1
+    event.agg_trade_id = row.next_agg_trade_id - 1
+    if maker.leaves_qty == 0:
+        release_order(core, market, maker, slot, cmd.at_ns)
+
+
+@inlined
+def print_trade(
+    row: InstrumentRow, cmd: Command, price: int, qty: int, new_agg_trade: bool
+) -> None:
+    """Make a trade the instrument's last, with the next trade id (rules P-1, D-2)."""
+    row.last_px = price
+    row.last_qty = qty
+    row.last_trade_ns = cmd.at_ns
+    row.next_trade_id += 1
+    if new_agg_trade:
+        row.next_agg_trade_id += 1
+
+
+@kernel
+def use_slice(core: Core, level: LevelRow, order: OrderRow, slot: int, qty: int) -> None:
+    """Take a fill out of an iceberg's slice; a used-up slice is refreshed at the back (C-7)."""
+    extra = core.extras[order.extra]
+    extra.visible_qty -= qty
+    if extra.visible_qty > 0:
+        return
+    extra.visible_qty = min(extra.display_qty, order.leaves_qty)
+    level.qty += extra.visible_qty
+    level.hidden_qty -= extra.visible_qty
+    unlink(core, level, order)
+    link_last(core, level, order, slot)
+
+
+@kernel
+def uncount_fill(core: Core, maker: OrderRow, qty: int) -> None:
+    """Take a fill out of what the account has open to buy (MAX_POSITION)."""
+    if maker.side == BUY:
+        counts_of(core, maker.account, maker.instrument).buy_qty -= qty

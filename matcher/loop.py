@@ -1,0 +1,166 @@
+"""The loop of the matcher: one turn after the other, readable top to bottom."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conf.settings import Settings
+from matcher.bootstrap import check_accepted, opening_batches
+from matcher.core.engine import Engine
+from matcher.outbox import Outbox
+from matcher.recovery import apply
+from matcher.sequencer import Sequencer, tick
+from protocol.layout import Rows
+from runtime import clock, endpoints, shared
+from runtime.journal import Journal, JournalFull
+from runtime.service import Service
+from runtime.sockets import Publish, Pull, Push
+
+IDLE_MS = 5
+"""Longest pause of an idle loop: how late a due order expires or a deep snapshot is made."""
+FULL_RETRY_NS = 200_000_000
+DEEP_A_TURN = 4
+"""Deep snapshots made in one turn at most: each takes up to a millisecond."""
+LINGER_MS = 1000
+
+
+class Matcher:
+    """What the loop works with, once the state is back."""
+
+    def __init__(
+        self, service: Service, settings: Settings, engine: Engine, journal: Journal
+    ) -> None:
+        self._log = service.log
+        self._engine = engine
+        self._journal = journal
+        self._status = engine.blocks["status"]
+        self._sequencer = Sequencer(
+            engine.blocks,
+            last_seq=journal.next_seq - 1,
+            last_ns=int(self._status["at_ns"][0]),
+            limit=settings.core.batch_limit,
+        )
+        self._orders = Pull(endpoints.ORDERS.limit)
+        self._orders.bind(endpoints.address(endpoints.ORDERS, service.run))
+        self._outbox = _outbox(service.run)
+        self._deep_words = shared.deep_requests(service.run, len(engine.blocks["instruments"]))
+        self._retry_ns = 0
+        """When a full disk is tried again; 0: it is not full."""
+        self._dropped_commands = 0
+
+    def open_market(self, listings: Mapping[str, Any]) -> None:
+        """Bring assets and instruments to what the file of instruments wants.
+
+        Raises: BadConfiguration; JournalFull.
+        """
+
+        def take(events: Rows) -> None:
+            self._tell(events)
+            check_accepted(events)
+
+        for batch in opening_batches(listings, self._engine.blocks):
+            rows = self._sequencer.stamp([batch], clock.wall_ns())
+            self._journal.append(rows)
+            apply(self._engine, rows, take)
+
+    def turn(self) -> None:
+        """Do one round of the loop."""
+        if self._retry_ns:
+            self._wait_for_room()
+        else:
+            self._drain()
+            rows = self._sequencer.batch(clock.wall_ns())
+            if len(rows):
+                self._execute(rows)
+        self._make_deep_snapshots()
+        self._journal.sync_if_due()
+        self._status["heartbeat_ns"] = clock.wall_ns()
+
+    def finish(self) -> None:
+        """Execute what was taken from the wire and not executed yet, and take no more."""
+        self._status["ready"] = 0
+        while self._sequencer.waiting:
+            self._execute(self._sequencer.batch(clock.wall_ns()))
+        self._journal.close()
+        self._outbox.close(LINGER_MS)
+
+    def facts(self) -> dict[str, object]:
+        """Return what the supervisor should know of this life."""
+        return {
+            "seq": int(self._status["seq"][0]),
+            "disk_full": bool(self._retry_ns),
+            "dropped_commands": self._dropped_commands,
+            "wrong_frames": self._sequencer.wrong_frames,
+            "dropped_replies": self._outbox.dropped_replies,
+            "dropped_events": self._outbox.dropped_events,
+        }
+
+    def _drain(self) -> None:
+        if not self._sequencer.waiting:
+            self._orders.wait(IDLE_MS)
+        if not self._sequencer.has_room:
+            return
+        for frame in self._orders.drain(endpoints.ORDERS.limit):
+            self._sequencer.admit(frame)
+            if not self._sequencer.has_room:
+                return
+
+    def _execute(self, rows: Rows) -> None:
+        """Journal a stamped batch, apply it and tell what happened."""
+        try:
+            self._journal.append(rows)
+        except JournalFull as error:
+            self._refuse(rows, error)
+            return
+        self._retry_ns = 0
+        apply(self._engine, rows, self._tell)
+
+    def _tell(self, events: Rows) -> None:
+        # In this order: what anyone hears must already be visible to whoever then reads.
+        self._engine.publish()
+        self._outbox.tell(events)
+
+    def _make_deep_snapshots(self) -> None:
+        for instrument in np.flatnonzero(self._deep_words)[:DEEP_A_TURN]:
+            # Cleared first: what is asked for from here on is asked of the next turn.
+            self._deep_words[instrument] = 0
+            self._engine.publish_deep(int(instrument))
+
+    def _refuse(self, rows: Rows, error: JournalFull) -> None:
+        """Take no commands until there is room; those in hand never happened.
+
+        Who waits for them ends with "status unknown", asks, and is told that there is no such order.
+        """
+        self._sequencer.take_back(rows)
+        self._dropped_commands += len(rows) + self._sequencer.drop_waiting()
+        if not self._retry_ns:
+            self._log.error("no commands are taken: %s", error)
+            self._status["ready"] = 0
+        self._retry_ns = clock.steady_ns() + FULL_RETRY_NS
+
+    def _wait_for_room(self) -> None:
+        """Drop what comes, and now and then try whether a tick of the clock fits in the journal."""
+        self._drain()
+        self._dropped_commands += self._sequencer.drop_waiting()
+        if clock.steady_ns() < self._retry_ns:
+            return
+        self._execute(self._sequencer.stamp([tick()], clock.wall_ns()))
+        if not self._retry_ns:
+            self._log.info("commands are taken again")
+            self._status["ready"] = 1
+
+
+def _outbox(run: Path) -> Outbox:
+    events = Push(endpoints.EVENTS.limit)
+    events.connect(endpoints.address(endpoints.EVENTS, run))
+    market = Publish(endpoints.MARKET.limit)
+    market.bind(endpoints.address(endpoints.MARKET, run))
+
+    def connect(slot: int) -> Push:
+        wire = Push(endpoints.REPLIES.limit)
+        wire.connect(endpoints.address(endpoints.REPLIES, run, slot))
+        return wire
+
+    return Outbox(events, market, connect)
