@@ -12,6 +12,7 @@ from protocol.rejects import RejectReason
 from protocol.terms import AccountState, AccountTerm, CommandKind, EventKind
 
 MOST_DECIMALS = 18
+FROZEN = int(AccountState.FROZEN)
 NONE = int(RejectReason.NONE)
 
 
@@ -90,7 +91,7 @@ def set_account(core: Core, cmd: Command) -> int:
     value = cmd.amount
     most = -1
     if cmd.term == AccountTerm.STATE:
-        most = int(AccountState.FROZEN)
+        most = FROZEN
     elif cmd.term == AccountTerm.TRADE_GROUP:
         most = (1 << 32) - 1
     elif cmd.term == AccountTerm.FEE_TIER:

@@ -26,6 +26,7 @@ from protocol.terms import (
 )
 
 NONE = int(RejectReason.NONE)
+GTC = int(TimeInForce.GTC)
 CONTINUOUS = int(SessionPhase.CONTINUOUS)
 CALLS = (
     1 << SessionPhase.OPENING_AUCTION
@@ -87,7 +88,7 @@ def time_in_force_of(cmd: Command) -> int:
     """Return the time in force meant: types that need none may leave it out."""
     if cmd.time_in_force == 0 and cmd.ord_type != OrdType.LIMIT:
         stop_limit = is_stop(cmd.ord_type) and is_priced(cmd.ord_type)
-        return 0 if stop_limit else int(TimeInForce.GTC)
+        return 0 if stop_limit else GTC
     return cmd.time_in_force
 
 

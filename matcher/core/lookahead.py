@@ -15,7 +15,7 @@ from matcher.core.state import Core
 from matcher.core.terms import FULL_SHARE, last_or_reference, term_of
 from protocol.board import OrderRow
 from protocol.records import Command
-from protocol.terms import InstrumentTerm, Side, StpMode
+from protocol.terms import InstrumentTerm, StpMode
 
 UNLIMITED = 1 << 62
 NO_COLLAR = 0
@@ -158,9 +158,3 @@ def draft_taker(core: Core, market: MarketRow, cmd: Command) -> OrderRow:
     draft.stp_mode = cmd.stp_mode if cmd.stp_mode != 0 else market.default_stp
     draft.leaves_qty = cmd.order_qty
     return draft
-
-
-@inlined
-def opposite(side: int) -> int:
-    """Return the other side."""
-    return int(Side.SELL) - side
