@@ -1,0 +1,129 @@
+"""Conformance vectors: every one passes on both engines, and a wrong one is found out."""
+
+import argparse
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import Refused, vectors
+from tests.engines import ENGINES, FOR_VECTORS
+from tests.vector_player import play_vector, read_vectors, reason_to_skip
+
+FOLDER = Path(__file__).parent / "vectors"
+VECTORS = {vector["id"]: vector for vector in read_vectors(FOLDER)}
+INDEX = json.loads((FOLDER / "INDEX.json").read_text())
+
+
+def differences(vector, engine="reference"):
+    return play_vector(vector, lambda: ENGINES[engine](FOR_VECTORS))
+
+
+def arguments(*words):
+    parser = argparse.ArgumentParser()
+    vectors.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_every_vector_of_the_index_is_there():
+    assert sorted(VECTORS) == sorted(entry["id"] for entry in INDEX)
+
+
+def test_no_vector_of_level_core_is_skipped():
+    skipped = {name: reason_to_skip(vector) for name, vector in VECTORS.items()}
+    assert not [name for name, why in skipped.items() if why and VECTORS[name]["level"] == "core"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", VECTORS)
+def test_vector(engine, name):
+    if reason := reason_to_skip(VECTORS[name]):
+        pytest.skip(reason)
+    assert differences(VECTORS[name], engine) == []
+
+
+def spoilt(name, spoil):
+    vector = copy.deepcopy(VECTORS[name])
+    spoil(vector)
+    return vector
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "complaint"),
+    [
+        ("PT02", lambda v: v["final_book"]["bids"].append(["1", "1"]), "bids should be"),
+        (
+            "PT06",
+            lambda v: v["steps"][-1]["expect"]["fills"][0].update(qty="77"),
+            "fills should be",
+        ),
+        (
+            "SP07",
+            lambda v: v["final_orders"]["m"].update(prevented="1"),
+            "m prevented should be 1, is 2",
+        ),
+        (
+            "SP07",
+            lambda v: v["final_orders"]["m"].update(status="FILLED", status_ok=["FILLED"]),
+            "m should be ['FILLED'], is NEW",
+        ),
+        (
+            "AU17",
+            lambda v: v["steps"][-1]["expect"].update(price="24.00"),
+            "price should be 24, is 23.95",
+        ),
+        (
+            "AU17",
+            lambda v: v["steps"][-1]["expect"]["filled_by_order"].update(A="100"),
+            "filled_by_order should be",
+        ),
+        (
+            "CR12",
+            lambda v: v["steps"][-1]["expect"].update(status="NEW", status_ok=["NEW"]),
+            "status should be NEW, is REJECTED",
+        ),
+        (
+            "IC14",
+            lambda v: v["final_book_total_qty"].update(asks=[["1", "1"]]),
+            "asks with hidden quantity should be",
+        ),
+    ],
+)
+def test_a_wrong_expectation_is_found_out(name, spoil, complaint):
+    found = differences(spoilt(name, spoil))
+    assert any(complaint in difference for difference in found), found
+
+
+def test_a_vector_that_assumes_another_rule_is_skipped_with_the_reason():
+    vector = spoilt("PT02", lambda v: v["assumes"].append("market_residual_rests"))
+    assert reason_to_skip(vector) == "assumes market_residual_rests"
+
+
+def test_the_command_counts_and_tells_failures_and_skips(tmp_path, capsys):
+    skipped = spoilt("PT02", lambda v: v["assumes"].append("market_residual_rests"))
+    wrong = spoilt("SP07", lambda v: v["final_orders"]["m"].update(prevented="1"))
+    for number, vector in enumerate((VECTORS["PT02"], skipped, wrong)):
+        (tmp_path / f"{number}.json").write_text(json.dumps(vector))
+    assert vectors.run(arguments(str(tmp_path), "--json")) == 1
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["passed"], last["failed"], last["skipped"]) == (1, 1, 1)
+    assert [text.split(": ")[1] for text in last["failures"]] == list(ENGINES)
+    assert last["skips"][0].endswith("assumes market_residual_rests")
+
+
+def test_the_command_succeeds_when_nothing_failed(tmp_path, capsys):
+    (tmp_path / "0.json").write_text(json.dumps(VECTORS["PT02"]))
+    assert vectors.run(arguments(str(tmp_path))) == 0
+    assert capsys.readouterr().out == "1 passed, 0 failed, 0 skipped of 1 vectors\n"
+
+
+def test_a_folder_without_vectors_is_refused_in_words(tmp_path):
+    with pytest.raises(Refused, match="name the folder"):
+        vectors.run(arguments(str(tmp_path)))
+
+
+def test_an_installed_program_says_that_it_needs_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(vectors, "_CHECKOUT", tmp_path)
+    with pytest.raises(Refused, match="from a checkout"):
+        vectors.run(arguments(str(FOLDER)))

@@ -1,0 +1,367 @@
+"""Play one conformance vector (format: `tests/vectors/SCHEMA.md`) on one engine.
+
+What a vector leaves open is chosen here: every account has ample funds, no `stp` means NONE, the
+initial last price is made by a trade between two accounts of the exchange's own, a call is an
+OPENING_AUCTION, and of the assumed rules only those of docs/market-model.md are played.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from protocol.terms import (
+    AuctionRule,
+    CommandKind,
+    EventFlag,
+    EventKind,
+    InstrumentTerm,
+    ListKind,
+    OrdStatus,
+    OrdType,
+    SessionPhase,
+    Side,
+    StpMode,
+    TimeInForce,
+)
+from tests.desk import Desk, Engine, Told
+
+Vector = dict[str, Any]
+Fields = dict[str, int | bytes]
+
+ASSUMED = frozenset(
+    {
+        "amend_below_filled=reject",
+        "auction_rejects_ioc_fok",
+        "decrement_keeps_priority",
+        "fok_feasibility_excludes_own_orders",
+        "iceberg_hidden_counts_for_fok",
+        "iceberg_refresh=back_of_level_when_slice_used_up",
+        "market_residual_expires",
+        "oco_price_relation_checked",
+        "order_ids_unique_forever",
+        "stop_activation=after_aggressor",
+        "stop_election=price_then_time",
+        "stop_immediate_trigger=reject",
+        "stop_trigger=last_trade_price",
+        "trailing_base=trades_since_entry_or_activation",
+        "trailing_unit=bips",
+        *(f"auction_algo={rule.name}" for rule in AuctionRule),
+    }
+)
+"""The rules of docs/market-model.md, under the names that vectors use."""
+
+_STEPS = {"new", "cancel", "amend", "replace", "oco", "phase", "uncross"}
+_FUNDS = 1 << 55
+_ROOM_ABOVE = 4
+"""A ladder so many times as high as the vector's highest price."""
+_LEAST_TOP = 1_000
+
+
+def read_vectors(folder: Path) -> list[Vector]:
+    """Read every vector of a folder, by file name."""
+    paths = sorted(path for path in folder.glob("*.json") if path.name != "INDEX.json")
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def reason_to_skip(vector: Vector) -> str:
+    """Say which rule the vector assumes that this exchange does not choose; "": none."""
+    unknown = sorted(set(vector["assumes"]) - ASSUMED)
+    if unknown:
+        return f"assumes {', '.join(unknown)}"
+    steps = sorted({step["op"] for step in vector["steps"]} - _STEPS)
+    return f"has a step that is not known: {', '.join(steps)}" if steps else ""
+
+
+def play_vector(vector: Vector, make_engine: Callable[[], Engine]) -> list[str]:
+    """Play a vector on a fresh engine; return what differs from its expectations."""
+    player = _Player(vector, Desk(make_engine()))
+    for number, step in enumerate(vector["steps"], 1):
+        player.play(step, f"step {number} ({step['op']} {step.get('id', '')})".replace(" )", ")"))
+    player.check_end()
+    return player.differences
+
+
+class _Player:
+    def __init__(self, vector: Vector, desk: Desk) -> None:
+        self.vector = vector
+        self.desk = desk
+        self.differences: list[str] = []
+        self.ids: dict[str, int] = {}
+        """Order id of each name of the vector; 0: it was refused."""
+        numbers = [Decimal(text) for text in _numbers(vector)]
+        decimals = [max(0, -int(number.as_tuple().exponent)) for number in numbers]
+        self.decimals = max(decimals)
+        """Prices and quantities alike are counted in the vector's smallest decimal."""
+        top = max([_LEAST_TOP, *(self.units(text) for text in _numbers(vector))]) * _ROOM_ABOVE
+        tick, lot = vector["symbol"]["tick"], vector["symbol"]["lot"]
+        self.instrument = desk.add_market(
+            price_decimals=self.decimals,
+            qty_decimals=self.decimals,
+            top=top,
+            terms={
+                InstrumentTerm.TICK_SIZE: self.units(tick),
+                InstrumentTerm.LOT_SIZE: self.units(lot),
+            },
+        )
+        if vector["initial_last_price"]:
+            price = self.units(vector["initial_last_price"])
+            for side in (Side.SELL, Side.BUY):
+                desk.send(
+                    self.order_fields(
+                        account=self.account(f"helper {side.name}"),
+                        side=side,
+                        ord_type=OrdType.LIMIT,
+                        time_in_force=TimeInForce.GTC,
+                        price=price,
+                        order_qty=self.units(lot),
+                    )
+                )
+
+    def units(self, text: str) -> int:
+        return int(Decimal(text).scaleb(self.decimals))
+
+    def text(self, units: int) -> str:
+        return str(Decimal(units).scaleb(-self.decimals).normalize().__format__("f"))
+
+    def account(self, name: str) -> int:
+        return self.desk.account(name, {0: _FUNDS, 1: _FUNDS})
+
+    def order_fields(self, **fields: int | bytes) -> Fields:
+        fields.setdefault("stp_mode", StpMode.NONE)
+        return {"kind": CommandKind.ENTER, "instrument": self.instrument, **fields}
+
+    def asked_order(self, step: Vector) -> Fields:
+        """Turn a `new` step (or a leg of an `oco`) into the fields of a Command."""
+        fields = self.order_fields(
+            account=self.account(step["account"]),
+            cl_ord_id=step["id"].encode(),
+            side=Side[step["side"]],
+            ord_type=OrdType[step["type"]],
+            stp_mode=StpMode[step.get("stp", "NONE")],
+            trailing_bips=int(step.get("trailing_bips", 0)),
+        )
+        if step.get("tif"):
+            fields["time_in_force"] = TimeInForce[step["tif"]]
+        names = {
+            "price": "price",
+            "qty": "order_qty",
+            "stop_price": "stop_px",
+            "display_qty": "display_qty",
+            "quote_qty": "quote_qty",
+        }
+        for name, field in names.items():
+            if step.get(name) is not None:
+                fields[field] = self.units(step[name])
+        if "quote_qty" in fields:
+            fields["quote_qty"] = self.units(step["quote_qty"]) * 10**self.decimals
+        return fields
+
+    def play(self, step: Vector, where: str) -> None:
+        told = getattr(self, f"do_{step['op']}")(step, step["expect"], where)
+        self.check_fills(step["expect"], told, where)
+        for name, state in step["expect"].get("others", {}).items():
+            self.check_state(name, state, where)
+
+    def differ(self, where: str, what: str, expected: object, found: object) -> None:
+        if expected != found:
+            self.differences.append(f"{where}: {what} should be {expected}, is {found}")
+
+    def do_new(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        # An explicit display of zero can't be said in a Command: the edge refuses it.
+        is_unsayable = step.get("display_qty") is not None and self.units(step["display_qty"]) == 0
+        told = [] if is_unsayable else self.desk.send(self.asked_order(step))
+        if self.note_entry(step["id"], told):
+            self.check_state(step["id"], expect, where)
+        elif "REJECTED" not in {expect["status"], *expect["status_ok"]}:
+            self.differ(where, "status", expect["status"], "REJECTED")
+        return told
+
+    def note_entry(self, name: str, told: list[Told]) -> bool:
+        """Note which order got the name; a refused one leaves an earlier bearer its name."""
+        entered = [event for event in told if event.kind == EventKind.ACCEPTED]
+        if entered:
+            self.ids[name] = entered[-1].order_id
+        else:
+            self.ids.setdefault(name, 0)
+        return bool(entered)
+
+    def named(self, step: Vector) -> Fields:
+        """Name the order that a cancel, amend or replace is about."""
+        return {
+            "instrument": self.instrument,
+            "account": self.account(step["account"]),
+            "target_cl_ord_id": step["id"].encode(),
+        }
+
+    def do_cancel(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        told = self.desk.send({"kind": CommandKind.CANCEL, **self.named(step)})
+        done = any(event.kind == EventKind.CANCELED for event in told)
+        self.differ(where, "accepted", expect["accepted"], done)
+        return told
+
+    def do_amend(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        fields = {**self.named(step), "order_qty": self.units(step["qty"])}
+        told = self.desk.send({"kind": CommandKind.AMEND, **fields})
+        done = any(event.kind == EventKind.REPLACED for event in told)
+        self.differ(where, "accepted", expect["accepted"], done)
+        return told
+
+    def do_replace(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        old = self.desk.orders[self.ids[step["id"]]]
+        price = self.units(step["price"]) if step.get("price") else old.price
+        qty = self.units(step["qty"]) if step.get("qty") else old.leaves_qty
+        fields = self.order_fields(
+            **self.named(step),
+            cl_ord_id=step["new_id"].encode(),
+            side=old.side,
+            ord_type=old.ord_type,
+            time_in_force=old.time_in_force,
+            stp_mode=StpMode[step.get("stp", "NONE")],
+            price=price,
+            order_qty=qty,
+            display_qty=old.display_qty,
+        )
+        told = self.desk.send({**fields, "kind": CommandKind.REPLACE})
+        kinds = [event.kind for event in told]
+        done = EventKind.CANCELED in kinds and EventKind.ACCEPTED in kinds
+        self.differ(where, "accepted", expect["accepted"], done)
+        if done:
+            self.note_entry(step["new_id"], told)
+        if "status" in expect:
+            self.check_state(step["new_id"], expect, where)
+        return told
+
+    def do_oco(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        legs = [self.asked_order(leg) for leg in step["legs"]]
+        for number, leg in enumerate(legs):
+            leg.update(list_kind=ListKind.OCO, leg=number, legs=len(legs))
+        told = self.desk.send(*legs)
+        entered = [event.order_id for event in told if event.kind == EventKind.ACCEPTED]
+        for leg, order_id in zip(step["legs"], entered or [0] * len(legs), strict=True):
+            self.ids[leg["id"]] = order_id
+        self.differ(where, "accepted", expect["accepted"], bool(entered))
+        return told
+
+    def do_phase(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        assert step["phase"] == "AUCTION", step
+        return self.set_phase(SessionPhase.OPENING_AUCTION)
+
+    def set_phase(self, phase: SessionPhase) -> list[Told]:
+        told = self.desk.ask(CommandKind.SET_PHASE, instrument=self.instrument, term=phase)
+        assert any(event.kind == EventKind.PHASE_CHANGED for event in told), told
+        return told
+
+    def do_uncross(self, step: Vector, expect: Vector, where: str) -> list[Told]:
+        desk = self.desk
+        desk.set_term(InstrumentTerm.AUCTION_RULE, AuctionRule[step["algo"]], self.instrument)
+        if step.get("reference_price"):
+            price = self.units(step["reference_price"])
+            desk.set_term(InstrumentTerm.REFERENCE_PRICE, price, self.instrument)
+        told = self.set_phase(SessionPhase.CONTINUOUS)
+        found = next(event for event in told if event.kind == EventKind.UNCROSSED)
+        price_text = self.text(found.price) if found.price else None
+        expected = expect["price"] and self.text(self.units(expect["price"]))
+        self.differ(where, "price", expected, price_text)
+        self.differ(where, "volume", self.units(expect["volume"]), found.order_qty)
+        if expect.get("imbalance") is not None:
+            sign = -1 if found.side == Side.SELL else 1
+            surplus = sign * found.leaves_qty
+            self.differ(where, "imbalance", self.units(expect["imbalance"]), surplus)
+        filled: Counter[str] = Counter()
+        for event in told:
+            if event.kind == EventKind.TRADE and event.flags & EventFlag.AUCTION:
+                filled[self.name_of(event.order_id)] += event.last_qty
+        wanted = {name: self.units(qty) for name, qty in expect["filled_by_order"].items()}
+        self.differ(where, "filled_by_order", wanted, dict(filled))
+        return told
+
+    def name_of(self, order_id: int) -> str:
+        return next((name for name, known in self.ids.items() if known == order_id), "?")
+
+    def check_fills(self, expect: Vector, told: list[Told], where: str) -> None:
+        if "fills" not in expect:
+            return
+        fills = [
+            (
+                self.name_of(event.contra_order_id),
+                self.name_of(event.order_id),
+                event.last_px,
+                event.last_qty,
+            )
+            for event in told
+            if event.kind == EventKind.TRADE and not event.flags & EventFlag.MAKER
+        ]
+        wanted = [
+            (fill["maker"], fill["taker"], self.units(fill["price"]), self.units(fill["qty"]))
+            for fill in expect["fills"]
+        ]
+        if self.vector["compare"] == "totals":
+            self.differ(where, "fills", _totals(wanted), _totals(fills))
+        else:
+            self.differ(where, "fills", wanted, fills)
+
+    def status(self, name: str) -> str:
+        order_id = self.ids.get(name, 0)
+        if order_id == 0:
+            return "REJECTED"
+        event = self.desk.orders[order_id]
+        is_waiting = event.ord_status == OrdStatus.NEW and not event.flags & EventFlag.WORKING
+        return "PENDING" if is_waiting else OrdStatus(event.ord_status).name
+
+    def check_state(self, name: str, state: Vector, where: str) -> None:
+        allowed = {state["status"], *state.get("status_ok", [])}
+        found = self.status(name)
+        if found not in allowed:
+            self.differences.append(f"{where}: {name} should be {sorted(allowed)}, is {found}")
+
+    def check_end(self) -> None:
+        where = "at the end"
+        for name, state in self.vector["final_orders"].items():
+            self.check_state(name, state, where)
+            event = self.desk.orders.get(self.ids.get(name, 0))
+            filled = event.cum_qty if event else 0
+            self.differ(where, f"{name} filled", self.units(state["filled"]), filled)
+            if state.get("remaining") is not None:
+                left = event.leaves_qty if event else 0
+                self.differ(where, f"{name} remaining", self.units(state["remaining"]), left)
+            if state.get("prevented") is not None:
+                lost = event.prevented_qty if event else 0
+                self.differ(where, f"{name} prevented", self.units(state["prevented"]), lost)
+        bids, asks = self.desk.depth(self.instrument)
+        for side, found in (("bids", bids), ("asks", asks)):
+            levels = self.vector["final_book"][side]
+            wanted = [(self.units(price), self.units(qty)) for price, qty in levels]
+            self.differ(where, side, wanted, found)
+        self.check_hidden(where)
+
+    def check_hidden(self, where: str) -> None:
+        """Compare visible plus hidden quantity by price, where the vector tells it."""
+        for side_name, levels in (self.vector.get("final_book_total_qty") or {}).items():
+            side = Side.BUY if side_name == "bids" else Side.SELL
+            totals: Counter[int] = Counter()
+            for event in self.desk.orders.values():
+                if event.leaves_qty and event.side == side and event.flags & EventFlag.WORKING:
+                    totals[event.price] += event.leaves_qty
+            wanted = {self.units(price): self.units(qty) for price, qty in levels}
+            self.differ(where, f"{side_name} with hidden quantity", wanted, dict(totals))
+
+
+def _totals(fills: list[tuple[str, str, int, int]]) -> Counter[tuple[str, str, int]]:
+    totals: Counter[tuple[str, str, int]] = Counter()
+    for maker, taker, price, qty in fills:
+        totals[maker, taker, price] += qty
+    return totals
+
+
+def _numbers(found: Any) -> list[str]:
+    """Return every price and quantity of a vector as its text."""
+    keys = ("price", "qty", "stop_price", "display_qty", "quote_qty", "tick", "lot")
+    if isinstance(found, dict):
+        own = [value for key, value in found.items() if key in keys and isinstance(value, str)]
+        return own + [text for value in found.values() for text in _numbers(value)]
+    if isinstance(found, list):
+        return [text for value in found for text in _numbers(value)]
+    return []
