@@ -1,0 +1,193 @@
+"""Deliveries per second to 1,000 WebSocket clients, beside npm `ws` with the same coalescing.
+
+Both servers run in a process of their own on the first core and send a round whenever this process,
+on the last core, asks for one; the next is asked for when every client has the one before the
+previous, so that the server always has work and never a backlog. The clients count bytes and parse
+nothing, or the bench would measure them.
+
+The subject turns Event rows into text and frames (feed, encoding, channels); the yardstick makes an
+object of each trade and stringifies it. Case "1 message a write" is a market at rest, "10 messages a
+write" a busy one: what comes within a tick leaves together.
+"""
+
+import os
+import resource
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.report import Report, Row, compare
+
+CLIENTS = 1000
+WINDOW = 2
+"""Rounds under way at a time."""
+CASES = {1: 300, 10: 200}
+"""Messages a round, and rounds a turn."""
+WS_PACKAGE = "ws@8"
+_HERE = Path(__file__).parent
+_UPGRADE = (
+    b"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def run(runs: int) -> Report:
+    """Measure both cases, `runs` turns each."""
+    _allow_many_files()
+    with tempfile.TemporaryDirectory() as folder:
+        missing = _install_ws(Path(folder))
+        rows = [_case(messages, runs, Path(folder), missing) for messages in CASES]
+    return Report(
+        bench="ws",
+        rows=rows,
+        excluded="TLS, the wire from the matcher, reading and parsing on the clients' side",
+    )
+
+
+class Fan:
+    """A server process and its clients. `rate()` is one turn."""
+
+    def __init__(self, command: Sequence[str], messages: int, environ: dict[str, str]) -> None:
+        self._messages = messages
+        self._rounds = CASES[messages]
+        self.latencies_ms: list[float] = []
+        self._server = subprocess.Popen(
+            [*command, str(messages)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **environ},
+        )
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._ask = self._server.stdin.fileno()
+        os.sched_setaffinity(self._server.pid, {min(os.sched_getaffinity(0))})
+        port = int(self._server.stdout.readline())
+        self._clients = [_client(port) for _ in range(CLIENTS)]
+        self._poll = select.epoll()
+        for client in self._clients:
+            self._poll.register(client.fileno(), select.EPOLLIN)
+        self._buffer = bytearray(1 << 16)
+        self._round_bytes = self._measure_round()
+
+    def rate(self) -> float:
+        """Send the rounds of one turn; return deliveries per second."""
+        starts = [time.perf_counter()] * WINDOW
+        os.write(self._ask, b"." * WINDOW)
+        heard = 0
+        for number in range(1, self._rounds + 1):
+            while heard < number * self._round_bytes:
+                heard += self._read()
+            now = time.perf_counter()
+            self.latencies_ms.append((now - starts[number - 1]) * 1000)
+            if len(starts) < self._rounds:
+                starts.append(now)
+                os.write(self._ask, b".")
+        seconds = time.perf_counter() - starts[0]
+        assert heard == self._rounds * self._round_bytes, "a delivery was lost or came twice"
+        return self._rounds * self._messages * CLIENTS / seconds
+
+    def close(self) -> None:
+        """End the server and its clients."""
+        assert self._server.stdin is not None
+        for client in self._clients:
+            client.close()
+        self._server.stdin.close()
+        if self._server.stdout is not None:
+            self._server.stdout.close()
+        self._server.kill()
+        self._server.wait()
+
+    def _read(self) -> int:
+        heard = 0
+        for number, _ in self._poll.poll():
+            heard += os.readv(number, [self._buffer])
+        return heard
+
+    def _measure_round(self) -> int:
+        """Send one round and wait until nothing more comes; ids and times keep their width."""
+        os.write(self._ask, b".")
+        heard = self._read()
+        while self._poll.poll(1.0):
+            heard += self._read()
+        return heard
+
+
+def _case(messages: int, runs: int, folder: Path, missing: str) -> Row:
+    case = f"{messages} message{'s' * (messages > 1)} a write, {CLIENTS:,} clients"
+    subject = Fan([sys.executable, "-m", "benchmarks.ws_subject"], messages, {})
+    try:
+        if missing:
+            return _alone(case, subject, runs, missing)
+        script = str(_HERE / "ws_yardstick.js")
+        yardstick = Fan(["node", script], messages, {"NODE_PATH": str(folder / "node_modules")})
+        try:
+            compared = compare(subject.rate, yardstick.rate, runs)
+        finally:
+            yardstick.close()
+        p50, p99 = _percentiles(subject.latencies_ms)
+        theirs = _percentiles(yardstick.latencies_ms)
+        note = f"{WS_PACKAGE} send(); its p50 {theirs[0]:.1f} ms, p99 {theirs[1]:.1f} ms"
+        return compared.row(case, "deliveries/s", p50=p50, p99=p99, note=note)
+    finally:
+        subject.close()
+
+
+def _alone(case: str, subject: Fan, runs: int, missing: str) -> Row:
+    subject.rate()
+    values = [subject.rate() for _ in range(runs)]
+    p50, p99 = _percentiles(subject.latencies_ms)
+    spread = (max(values) - min(values)) / median(values)
+    return Row(
+        case,
+        median(values),
+        "deliveries/s",
+        p50=p50,
+        p99=p99,
+        runs=runs,
+        spread=spread,
+        note=f"no yardstick: {missing}",
+    )
+
+
+def _percentiles(values: list[float]) -> tuple[float, float]:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
+
+
+def _client(port: int) -> socket.socket:
+    plug = socket.create_connection(("127.0.0.1", port), timeout=30)
+    plug.sendall(_UPGRADE)
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += plug.recv(1)
+    if not head.startswith(b"HTTP/1.1 101"):
+        raise OSError(f"the server answered {head.splitlines()[0]!r}")
+    plug.setblocking(False)
+    return plug
+
+
+def _install_ws(folder: Path) -> str:
+    """Put npm `ws` into a folder; return what is missing when that cannot be done."""
+    for tool in ("node", "npm"):
+        if not shutil.which(tool):
+            return f"{tool} is not installed"
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", WS_PACKAGE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        return f"npm did not install {WS_PACKAGE} within two minutes"
+    return "" if done.returncode == 0 else f"npm could not install {WS_PACKAGE}"
+
+
+def _allow_many_files() -> None:
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * CLIENTS + 100
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, needed * 2), most))

@@ -1,0 +1,78 @@
+"""The broadcaster's server alone, for `ws_bench`: a round of trades for every byte on standard input.
+
+`python -m benchmarks.ws_subject TRADES` prints its port, then turns each round from Event rows into
+deliveries with the code that the broadcaster runs, and ends when standard input does.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import uvloop
+
+from broadcaster.messages import Instrument
+from broadcaster.server import Server
+from conf.settings import Ws
+from protocol.layout import rows_of
+from protocol.records import Event
+from protocol.terms import EventFlag, EventKind, Side
+from runtime import clock
+from runtime.endpoints import frame_of
+
+_FIRST_ID = 100_000_001
+
+
+class Rounds:
+    """A source of frames: one command with so many trades, maker and taker side of each."""
+
+    def __init__(self, trades: int) -> None:
+        self._trades = trades
+        self._rows = rows_of(Event, 2 * trades)
+        self._rows["kind"] = EventKind.TRADE
+        self._rows["side"] = np.tile([Side.SELL, Side.BUY], trades)
+        self._rows["flags"] = np.tile([EventFlag.MAKER | EventFlag.LEVEL, 0], trades)
+        self._rows["last_px"] = self._rows["price"] = 6_500_012
+        self._rows["last_qty"], self._rows["level_qty"] = 12_345, 1_000_000
+        self._rows["event_seq"] = np.arange(1, 2 * trades + 1)
+        self._rows["trade_id"] = _FIRST_ID + np.repeat(np.arange(trades), 2)
+        self._rows["update_id"] = np.repeat(np.arange(1, trades + 1), 2)
+
+    def attach(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
+    ) -> None:
+        """Let every byte on standard input be a round."""
+
+        def read() -> None:
+            asked = os.read(sys.stdin.fileno(), limit)
+            if not asked:
+                loop.stop()
+            for _ in asked:
+                take([self._frame()])
+
+        loop.add_reader(sys.stdin.fileno(), read)
+
+    def _frame(self) -> bytes:
+        self._rows["at_ns"] = clock.wall_ns()
+        frame = frame_of(Event, self._rows)
+        self._rows["event_seq"] += 2 * self._trades
+        self._rows["trade_id"] += self._trades
+        self._rows["update_id"] += self._trades
+        return frame
+
+
+def main(trades: int) -> None:
+    """Serve until standard input ends."""
+    loop = uvloop.new_event_loop()
+    ws = Ws(port=0, tick_ms=0)
+    instruments = [Instrument("BTCUSDT", 2, 5)]
+    server = Server(ws, Rounds(trades), lambda: instruments, lambda _: None, logging.getLogger())
+    loop.run_until_complete(server.start())
+    print(server.port, flush=True)
+    loop.run_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
