@@ -1,0 +1,65 @@
+"""The API keys in the database: the one table that is not made of events.
+
+Every change is told on the channel `api_keys` with the key as payload, in the transaction that makes
+it, so that whoever holds keys in memory learns of a revocation at once.
+"""
+
+from dataclasses import dataclass
+
+from writer.store import Connection
+
+PERMISSIONS = ("USER_STREAM", "USER_DATA", "TRADE")
+KEY_TYPES = ("HMAC", "RSA", "ED25519")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """One key. `secret` is what HMAC signs with, else the public key as PEM."""
+
+    api_key: str
+    account: int
+    secret: str
+    key_type: str = "HMAC"
+    permissions: tuple[str, ...] = PERMISSIONS
+    ip_list: tuple[str, ...] = ()
+    """Addresses or networks it may be used from; none: from anywhere."""
+
+
+def add_key(connection: Connection, key: ApiKey) -> None:
+    """Make a key usable."""
+    with connection.transaction():
+        connection.execute(
+            "insert into api_keys (api_key, account, secret, key_type, permissions, ip_list) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            (
+                key.api_key, key.account, key.secret, key.key_type,
+                list(key.permissions), list(key.ip_list),
+            ),
+        )  # fmt: skip
+        _tell(connection, key.api_key)
+
+
+def revoke_key(connection: Connection, api_key: str) -> bool:
+    """Make a key unusable for ever; False when there is no such key in use."""
+    with connection.transaction():
+        done = connection.execute(
+            "update api_keys set revoked_at = now() where api_key = %s and revoked_at is null",
+            (api_key,),
+        )
+        _tell(connection, api_key)
+    return done.rowcount == 1
+
+
+def keys_of(connection: Connection, account: int) -> list[dict[str, object]]:
+    """Return an account's keys without their secrets, oldest first."""
+    rows = connection.execute(
+        "select api_key, key_type, permissions, ip_list, created_at, revoked_at from api_keys "
+        "where account = %s order by created_at, api_key",
+        (account,),
+    ).fetchall()
+    names = ("api_key", "key_type", "permissions", "ip_list", "created_at", "revoked_at")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _tell(connection: Connection, api_key: str) -> None:
+    connection.execute("select pg_notify('api_keys', %s)", (api_key,))
