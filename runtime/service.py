@@ -61,6 +61,10 @@ class Service:
             self._beaten_ns = now
             self._report("beat", facts)
 
+    def close(self) -> None:
+        """Close the wire to the supervisor, giving the last report a moment to leave."""
+        self._reports.close(linger_ms=100)
+
     def _report(self, what: str, facts: dict[str, object]) -> None:
         report = {"process": self.name, "pid": os.getpid(), "report": what, **facts}
         self._reports.send(json.dumps(report).encode())
@@ -78,5 +82,7 @@ def run(name: str, data_dir: Path, level: str, body: Callable[[Service], None]) 
     except Exception:
         service.log.exception("crashed")
         return CRASHED
+    finally:
+        service.close()
     service.log.info("stopped")
     return STOPPED

@@ -1,0 +1,178 @@
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.sockets import Publish, Pull, Push, Subscribe
+
+DEADLINE_S = 10
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> str:
+    path = tmp_path / "wire"
+    assert len(str(path)) < 107
+    return f"ipc://{path}"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def gather(wire: Pull | Subscribe, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    deadline = time.monotonic() + DEADLINE_S
+    while len(found) < count:
+        assert time.monotonic() < deadline, f"{len(found)} of {count} frames came"
+        wire.wait(50)
+        found += wire.drain(1000)
+    return found
+
+
+def test_frames_arrive_whole_and_in_order(here: str) -> None:
+    pull, push = Pull(100), Push(100)
+    pull.bind(here)
+    push.connect(here)
+    frames = [bytes([number]) * (1 + number * 1000) for number in range(50)]
+    for frame in frames:
+        assert push.send(frame)
+    assert gather(pull, 50) == frames
+    pull.close()
+    push.close()
+
+
+def test_the_sender_may_come_first(here: str) -> None:
+    push = Push(100)
+    push.connect(here)
+    assert push.send(b"early")
+    pull = Pull(100)
+    pull.bind(here)
+    assert gather(pull, 1) == [b"early"]
+    pull.close()
+    push.close()
+
+
+def test_a_full_wire_does_not_take_the_frame_and_does_not_wait(here: str) -> None:
+    push = Push(5)
+    push.connect(here)
+    taken = [push.send(b"frame") for _ in range(8)]
+    assert taken == [True] * 5 + [False] * 3
+    push.close()
+
+
+def test_draining_takes_what_is_there_up_to_the_limit(here: str) -> None:
+    pull, push = Pull(100), Push(100)
+    pull.bind(here)
+    push.connect(here)
+    assert list(pull.drain(10)) == []
+    for number in range(5):
+        push.send(bytes([number]))
+    assert pull.wait(DEADLINE_S * 1000)
+    first = list(pull.drain(2))
+    assert 1 <= len(first) <= 2
+    rest = gather(pull, 5 - len(first))
+    assert first + rest == [bytes([number]) for number in range(5)]
+    pull.close()
+    push.close()
+
+
+def test_waiting_ends_with_a_frame_or_in_time(here: str) -> None:
+    pull, push = Pull(100), Push(100)
+    pull.bind(here)
+    assert not pull.wait(1)
+    push.connect(here)
+    push.send(b"frame")
+    assert pull.wait(DEADLINE_S * 1000)
+    pull.close()
+    push.close()
+
+
+def test_a_dead_owner_s_address_can_be_taken_over(here: str) -> None:
+    owner = multiprocessing.get_context("spawn").Process(target=_bind_and_die, args=(here,))
+    owner.start()
+    owner.join()
+    assert owner.exitcode == 9
+    pull, push = Pull(100), Push(100)
+    pull.bind(here)
+    push.connect(here)
+    push.send(b"again")
+    assert gather(pull, 1) == [b"again"]
+    pull.close()
+    push.close()
+
+
+def _bind_and_die(here: str) -> None:
+    import os
+
+    Pull(100).bind(here)
+    os._exit(9)
+
+
+def test_a_sender_reaches_a_receiver_that_was_replaced(here: str) -> None:
+    push = Push(100)
+    push.connect(here)
+    for life in (b"one", b"two"):
+        pull = Pull(100)
+        pull.bind(here)
+        push.send(life)
+        assert gather(pull, 1) == [life]
+        pull.close()
+    push.close()
+
+
+def test_a_subscriber_that_does_not_read_stops_nobody(here: str) -> None:
+    publish = Publish(10)
+    publish.bind(here)
+    fast, slow = Subscribe(10), Subscribe(10)
+    fast.connect(here)
+    slow.connect(here)
+
+    def is_heard() -> bool:
+        publish.send(b"hello")
+        return fast.wait(5) and slow.wait(5)
+
+    until(is_heard)
+    for number in range(20_000):
+        publish.send(number.to_bytes(4, "little") * 100)
+
+    def is_fast_one_still_served() -> bool:
+        publish.send(b"after the flood")
+        return b"after the flood" in list(fast.drain(1000))
+
+    until(is_fast_one_still_served)
+    for wire in (publish, fast, slow):
+        wire.close()
+
+
+def test_on_a_loop_nothing_that_came_is_left_lying(here: str) -> None:
+    async def play() -> list[bytes]:
+        found: list[bytes] = []
+        done = asyncio.Event()
+        pull, push = Pull(1000), Push(1000)
+        pull.bind(here)
+        push.connect(here)
+        for number in range(200):
+            push.send(number.to_bytes(2, "little"))
+
+        def take(frames: list[bytes]) -> None:
+            found.extend(frames)
+            if len(found) == 500:
+                done.set()
+
+        pull.attach(asyncio.get_running_loop(), take)
+        for number in range(200, 500):
+            push.send(number.to_bytes(2, "little"))
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        await asyncio.wait_for(done.wait(), DEADLINE_S)
+        pull.close()
+        push.close()
+        return found
+
+    assert asyncio.run(play()) == [number.to_bytes(2, "little") for number in range(500)]
