@@ -90,6 +90,7 @@ class Matcher:
         """Return what the supervisor should know of this life."""
         return {
             "seq": int(self._status["seq"][0]),
+            "event_seq": int(self._status["event_seq"][0]),
             "disk_full": bool(self._retry_ns),
             "dropped_commands": self._dropped_commands,
             "wrong_frames": self._sequencer.wrong_frames,

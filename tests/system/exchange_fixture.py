@@ -19,8 +19,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from commands.rest_venue import Keys, RestClient
 from conf.settings import Settings
+from protocol.board_reads import Board
 from runtime import endpoints
 from runtime.postgres import EmbeddedPostgres
+from runtime.shared import Reader
 from supervision import claim, demo, status
 from supervision.claim import end_leftovers
 
@@ -146,6 +148,13 @@ class Exchange:
     def database(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """Connect to the books of record."""
         return psycopg.connect(self.dsn(), autocommit=True)
+
+    def is_written(self) -> bool:
+        """Whether the database shows everything that the matcher has done."""
+        event_seq = int(Board(Reader(self.run).current).status()["event_seq"])
+        with self.database() as database:
+            found = database.execute("select event_seq from watermark").fetchone()
+        return found == (event_seq,)
 
     def dsn(self) -> str:
         """Return how to connect to the embedded PostgreSQL."""

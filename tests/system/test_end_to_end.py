@@ -66,6 +66,7 @@ def test_a_trade_is_in_the_answer_the_accounts_the_database_and_the_stream(excha
     assert balance(exchange, "alice", "BTC") - before[0] == Decimal("0.00999")
     assert balance(exchange, "bob", "USDT") - before[1] == Decimal("499.5")
 
+    exchange.until(exchange.is_written, "the trade in the database")
     with exchange.database() as database:
         row = database.execute(
             "select price, qty, maker_order_id, taker_order_id from trades where trade_id = %s",
@@ -94,6 +95,7 @@ def test_the_commands_of_the_readme_cross_two_orders(exchange):
 
 def test_the_printed_database_client_shows_the_trades(exchange):
     trade(exchange, "50001.00", "0.00100")
+    exchange.until(exchange.is_written, "the trade in the database")
     line = re.search(r"PostgreSQL +(\S.*)", exchange.output.read_text())
     assert line
     done = subprocess.run(

@@ -54,9 +54,7 @@ def go_on(exchange: Exchange, flow: Flow, orders: int = 50) -> None:
 
 def audit(exchange: Exchange, flow: Flow) -> None:
     """Hold the database, the journal and the running matcher to each other and to what clients were told."""
-    exchange.until(
-        lambda: exchange.status()["watermark"] == exchange.status()["seq"], "the writer caught up"
-    )
+    exchange.until(exchange.is_written, "the writer has caught up")
     with exchange.database() as database:
         kept = database.execute(
             "select cl_ord_id, order_id from orders where cl_ord_id like %s", (f"{flow.prefix}-%",)

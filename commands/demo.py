@@ -1,0 +1,87 @@
+"""Two funded accounts to try the exchange with: `python -m commands.demo`, run once at every start.
+
+Their keys stay in the data directory (`supervision/demo.py`). Whatever of them is there already is left
+alone: doing it again, also after it was cut short, changes nothing.
+"""
+
+import sys
+
+from commands import Refused, api_keys
+from commands.account import create_account
+from commands.desk import Desk, Rejected
+from conf.settings import Settings, load
+from protocol.board_reads import Board
+from protocol.rejects import RejectReason
+from protocol.terms import CommandKind, InstrumentTerm
+from runtime import log
+from supervision import demo
+from writer.keys import keys_of
+
+NAMES = ("alice", "bob")
+OF_A_QUOTE = 1_000_000
+OF_ANOTHER = 1_000
+"""Whole units given to each account: of assets that others are priced in, and of all others."""
+
+
+def main() -> int:
+    """Make what is missing; the exit status."""
+    settings = load()
+    logger = log.open_log("demo", settings.supervision.log_level)
+    try:
+        keys = demo.read(settings.data_dir)
+        for name in NAMES:
+            keys[name] = _keys(settings, name, keys.get(name, {}))
+            _fund(settings, int(keys[name]["account"]))
+        demo.write(settings.data_dir, keys)
+    except Refused as why:
+        logger.critical("no demo accounts: %s", why)
+        return 1
+    return 0
+
+
+def _keys(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]:
+    """Return keys of this account that work: the ones kept, or new ones."""
+    with Desk(settings.data_dir) as desk:
+        known = name in [desk.board.account_name(number) for number in _accounts(desk.board)]
+        account = api_keys.number_of(desk.board, name) if known else 0
+    if not account:
+        made = create_account(settings, name, {})
+        return {field: str(made[field]) for field in ("account", "api_key", "secret")}
+    with api_keys.database(settings) as connection:
+        usable = [one["api_key"] for one in keys_of(connection, account) if not one["revoked_at"]]
+        if kept.get("api_key") in usable:
+            return kept
+        key = api_keys.new_key(account)
+        api_keys.keep(connection, key)
+    return {"account": str(account), "api_key": key.api_key, "secret": key.secret}
+
+
+def _fund(settings: Settings, account: int) -> None:
+    with Desk(settings.data_dir) as desk:
+        quotes = {
+            int(desk.board.terms(number)[InstrumentTerm.QUOTE_ASSET])
+            for number in range(len(desk.board.symbols()))
+        }
+        for asset, (_, decimals) in enumerate(desk.board.assets()):
+            units = (OF_A_QUOTE if asset in quotes else OF_ANOTHER) * 10**decimals
+            deposit = {
+                "kind": CommandKind.DEPOSIT,
+                "account": account,
+                "asset": asset,
+                "amount": units,
+                # The same reference again is refused: nobody is funded twice.
+                "cl_ord_id": b"demo",
+            }
+            try:
+                desk.ask(deposit)
+            except Rejected as refusal:
+                if refusal.reason != RejectReason.DUPLICATE_REFERENCE:
+                    raise
+
+
+def _accounts(board: Board) -> range:
+    return range(1, int(board.status()["accounts"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
