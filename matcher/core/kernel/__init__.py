@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from numba import njit
 from numba.core import config
 
+from matcher.core.kernel import program
 from matcher.core.kernel.cache import cache_directory
 from matcher.core.kernel.intrinsics import (
     INTERPRETED,
@@ -37,6 +38,7 @@ from matcher.core.kernel.intrinsics import (
     zeros_above,
     zeros_below,
 )
+from matcher.core.kernel.program import Helper
 from matcher.core.kernel.values import CHECKED
 
 __all__ = [
@@ -64,25 +66,20 @@ R = TypeVar("R")
 
 Entry = Callable[[int, int, int], int]
 _entries: list[Any] = []
+_ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_HELPER: dict[str, Any] = {**_ENTRY, "no_cpython_wrapper": True}
 
 config.CACHE_DIR = str(cache_directory(checked=CHECKED))
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of the core; LLVM decides whether to inline it."""
-    compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast(Callable[P, R], compiled(function))
+    return cast(Callable[P, R], njit(pipeline_class=Helper, **_HELPER)(function))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of the core into each of its callers: for the few on the hot path."""
-    compiled = njit(
-        nogil=True,
-        error_model="numpy",
-        forceinline=True,
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )
+    compiled = njit(pipeline_class=Helper, forceinline=True, **_HELPER)
     return cast(Callable[P, R], compiled(function))
 
 
@@ -93,7 +90,7 @@ def entry(function: Entry) -> Entry:
     """
     if INTERPRETED:
         return function
-    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled = njit(pipeline_class=program.Entry, cache=True, **_ENTRY)(function)
     _entries.append(compiled)
     return cast(Entry, compiled)
 

@@ -176,7 +176,9 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
         block = args[0]
         if isinstance(block, TableType):
             return signature(RowType(block.record), block, types.int64)
-        return signature(types.int64, block, types.int64) if isinstance(block, NumbersType) else None
+        return (
+            signature(types.int64, block, types.int64) if isinstance(block, NumbersType) else None
+        )
 
 
 @infer_global(operator.setitem)
