@@ -149,10 +149,14 @@ class ExtraRow(Record, size=192):
     entered_seq: i64
     last_prevented_id: i64
     trigger_px: i64
+    """Unfired stop: the last price that makes it act (of a trailing one: now)."""
+    hold_price: i64
+    """BUY with a hold of its own: what each unit holds; 0: it pays from `hold` as it goes."""
+    active_since: i64
+    """Stops: place in the order of activation over the exchange."""
+    place: i64
+    """Where it stands outside the book: a mark of the core."""
     spare_0: i64
-    spare_1: i64
-    spare_2: i64
-    spare_3: i64
 
 
 class InstrumentRow(Record, size=192):

@@ -99,9 +99,7 @@ def check_amend(core: Core, cmd: Command, order: OrderRow) -> int:
 
 
 @inlined
-def amend_order(
-    core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int
-) -> None:
+def amend_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
     """Reduce a live order to the command's quantity and tell so."""
     if order.extra == 0:
         give_extra(core, slot)

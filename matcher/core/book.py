@@ -141,7 +141,7 @@ def count_change(core: Core, instrument: int) -> int:
 
 @inlined
 def _open_level(core: Core, market: MarketRow, side: int, position: int) -> None:
-    _set_bit(core, market, side, position)
+    set_bit(core, market, side, position)
     if side == BUY:
         if position > market.best_bid:
             market.best_bid = position
@@ -151,7 +151,7 @@ def _open_level(core: Core, market: MarketRow, side: int, position: int) -> None
 
 @inlined
 def _close_level(core: Core, market: MarketRow, side: int, position: int) -> None:
-    _clear_bit(core, market, side, position)
+    clear_bit(core, market, side, position)
     if side == BUY:
         if position == market.best_bid:
             market.best_bid = highest_upto(core, market, BUY, position)
@@ -174,7 +174,8 @@ def _tier(core: Core, market: MarketRow, side: int, tier: int) -> int:
 
 
 @inlined
-def _set_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+def set_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+    """Mark a position of one of the instrument's ladders (`side`: see LADDERS) as not empty."""
     tier = 0
     while True:
         place = _tier(core, market, side, tier) + (position >> 6)
@@ -187,7 +188,8 @@ def _set_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
 
 
 @inlined
-def _clear_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+def clear_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
+    """Mark a position of one of the instrument's ladders as empty."""
     tier = 0
     while True:
         place = _tier(core, market, side, tier) + (position >> 6)

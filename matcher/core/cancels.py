@@ -91,9 +91,7 @@ def cancel_target(core: Core, cmd: Command, label: bytes) -> bool:
 
 
 @inlined
-def cancel_order(
-    core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int
-) -> None:
+def cancel_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
     """Cancel a live order: out of its queue, its hold freed, told, its row released."""
     touch(core, order.account)
     free_hold(core, market, order)

@@ -95,5 +95,5 @@ def update_status(core: Core) -> None:
     status.instruments = state.instruments
     status.accounts = state.accounts
     status.assets = state.assets
-    status.next_due_ns = state.next_due_ns
+    status.next_due_ns = state.phase_due_ns
     status.seq = state.seq

@@ -14,7 +14,14 @@ from matcher.core.ranges import (
     LARGEST,
     term_fits,
 )
-from matcher.core.rows import GUARD_MARKET_LOT, GUARD_PRICES, LISTED, TERM_COLUMNS, TIERS
+from matcher.core.rows import (
+    GUARD_MARKET_LOT,
+    GUARD_PRICES,
+    LADDERS,
+    LISTED,
+    TERM_COLUMNS,
+    TIERS,
+)
 from matcher.core.state import Core
 from matcher.core.terms import term_of
 from protocol.records import Command
@@ -117,7 +124,7 @@ def check_instrument(core: Core, cmd: Command) -> int:
 
 @kernel
 def lay_out_ladder(core: Core, number: int) -> None:
-    """Give a new instrument its levels and bitmap words, both sides."""
+    """Give a new instrument its levels, and the bitmap words of all its ladders."""
     market = core.markets[number]
     state = core.state
     market.level_count = market.top + 1
@@ -139,7 +146,7 @@ def lay_out_ladder(core: Core, number: int) -> None:
     market.tier_count = tier
     market.bits = state.bits_used
     market.bit_words = words
-    state.bits_used += 2 * words
+    state.bits_used += LADDERS * words
 
 
 @kernel
@@ -163,9 +170,7 @@ def prepare_market(core: Core, number: int) -> None:
     market.maker_fee_ppm = term_of(core, number, InstrumentTerm.MAKER_FEE_PPM)
     market.taker_fee_ppm = term_of(core, number, InstrumentTerm.TAKER_FEE_PPM)
     market.dynamic_collar = term_of(core, number, InstrumentTerm.DYNAMIC_COLLAR)
-    core.instruments[number].reference_price = term_of(
-        core, number, InstrumentTerm.REFERENCE_PRICE
-    )
+    core.instruments[number].reference_price = term_of(core, number, InstrumentTerm.REFERENCE_PRICE)
     market.guards = guards_of(core, number)
 
 

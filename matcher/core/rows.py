@@ -4,7 +4,7 @@ Nothing here is shared, saved or sent: all of it follows from the orders, terms 
 layout may change freely.
 """
 
-from protocol.layout import Record, i64, text40, u16, u32
+from protocol.layout import Record, i64, text40, u8, u16, u32
 from protocol.terms import EventFlag
 
 WORKING = int(EventFlag.WORKING)
@@ -27,6 +27,11 @@ GUARD_PRICES = 1
 """Bits of `MarketRow.guards`: NOTIONAL, PERCENT_PRICE_BY_SIDE or STATIC_COLLAR is on,"""
 GUARD_MARKET_LOT = 2
 """MARKET_LOT_SIZE is on."""
+
+LADDERS = 4
+"""Ladders with a bitmap of their own for each instrument: the book's two sides, and the prices that
+stops wait for, rising and falling."""
+LIST_LEGS = 3
 
 TIERS = 6
 """Bitmap tiers of a ladder at most: 64 ** 6 prices."""
@@ -95,16 +100,19 @@ class MarketRow(Record, size=320):
     stops: i64
     """Live orders that look at trades; 0 makes `note_trade` one branch."""
     market_buys: i64
+    """First of the orders without a limit that wait in a call, linked by `next` and `prev`."""
     market_sells: i64
     waiting: i64
-    """AT_CLOSE orders waiting for the closing call."""
+    """First of the AT_CLOSE orders that wait for the closing call, linked likewise."""
     top: i64
     """Highest price its ladder holds."""
     counted: i64
     """Not 0: some limit of R-4 needs `CountRow` kept for this instrument."""
+    rising_tail: i64
+    """Last of the trailing stops that track the lowest price, linked likewise."""
+    falling_tail: i64
+    """Last of the trailing stops that track the highest price."""
 
-    spare_0: i64
-    spare_1: i64
     spare_2: i64
     spare_3: i64
     spare_4: i64
@@ -120,7 +128,39 @@ class CountRow(Record, size=32):
     icebergs: u32
     lists: u32
     buy_qty: i64
-    spare: i64
+    first_list: u32
+    """First of the account's live lists on the instrument, linked by `ListRow.next`."""
+    spare: u32
+
+
+class TriggerRow(Record, size=8):
+    """The stops that one price fires, nearest trigger price first, then earliest activation."""
+
+    head: u32
+    tail: u32
+
+
+class ListRow(Record, size=96):
+    """One live order list. Its legs' order rows stand in the `list_legs` block, 0: ended."""
+
+    list_id: i64
+    hold: i64
+    """What the legs of an active OCO hold, once for both."""
+    account: u32
+    instrument: u16
+    kind: u8
+    legs: u8
+    pending: u32
+    """1: the pending legs of an OTO or OTOCO have not entered yet."""
+    live: u32
+    """Legs that have not ended."""
+    next: u32
+    prev: u32
+    queued: u32
+    """Next list whose filled working order lets its pending legs in."""
+    spare: u32
+    cl_ord_id: text40
+    spare_0: i64
 
 
 class FinishedRow(Record, size=64):
@@ -190,7 +230,7 @@ class LimitsRow(Record, size=256):
     spare_12: i64
 
 
-class StateRow(Record, size=256):
+class StateRow(Record, size=320):
     """The single numbers of the core."""
 
     seq: i64
@@ -225,13 +265,30 @@ class StateRow(Record, size=256):
     reference_count: i64
     follow_ups: i64
     """Not 0: something is queued to act after the current command."""
-    next_due_ns: i64
+    phase_due_ns: i64
+    """Earliest planned end of a volatility auction; 0: none."""
 
+    elected_first: i64
+    """Elected stops in the order in which they act, linked by `trigger_next`."""
+    elected_last: i64
+    filled_first: i64
+    """Lists whose working order was filled, in order of filling, linked by `queued`."""
+    filled_last: i64
+    activations: i64
+    """How many stops have become active so far."""
+    expiries: i64
+    """Live GTD orders: length of the `expiries` heap."""
+    gathered: i64
+    """Legs of a list that came so far; the last leg enters it."""
+    lists: i64
+    """Live lists."""
+
+    free_list: i64
+    list_top: i64
+    """Highest list row ever used."""
     spare_0: i64
     spare_1: i64
     spare_2: i64
     spare_3: i64
     spare_4: i64
     spare_5: i64
-    spare_6: i64
-    spare_7: i64

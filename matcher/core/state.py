@@ -18,6 +18,8 @@ import numpy as np
 from matcher.core.blocks import Array, Integers, Numbers, SmallNumbers, Table
 from matcher.core.rows import (
     FEE_TIERS,
+    LADDERS,
+    LIST_LEGS,
     TERM_COLUMNS,
     TIERS,
     CountRow,
@@ -25,9 +27,11 @@ from matcher.core.rows import (
     FinishedRow,
     LevelRow,
     LimitsRow,
+    ListRow,
     MarketRow,
     ReferenceRow,
     StateRow,
+    TriggerRow,
 )
 from protocol.board import (
     BLOCKS,
@@ -44,7 +48,7 @@ from protocol.board import (
     OrderRow,
     StatusRow,
 )
-from protocol.records import Event
+from protocol.records import Command, Event
 
 Allocator = Callable[[str, "np.dtype[Any]", tuple[int, ...]], Array]
 """Block name, dtype, shape → a zero-filled array that lives as long as the engine."""
@@ -105,6 +109,11 @@ class Core:
     markets: Table[MarketRow]
     terms: Integers
     levels: Table[LevelRow]
+    triggers: Table[TriggerRow]
+    lists: Table[ListRow]
+    list_legs: SmallNumbers
+    gathered: Table[Command]
+    expiries: SmallNumbers
     bits: Numbers
     tiers: Integers
     id_index: Numbers
@@ -150,6 +159,11 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "markets": (c.instruments,),
         "terms": (c.instruments, TERM_COLUMNS),
         "levels": (2 * c.price_levels,),
+        "triggers": (2 * c.price_levels,),
+        "lists": (c.lists,),
+        "list_legs": (c.lists, LIST_LEGS),
+        "gathered": (LIST_LEGS,),
+        "expiries": (c.orders,),
         "bits": (bitmap_words(c),),
         "tiers": (c.instruments, TIERS),
         "id_index": (power_of_two(2 * c.orders),),
@@ -173,8 +187,8 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
 
 def bitmap_words(capacities: Capacities) -> int:
     """Words that the bitmaps of all ladders can need: 64 levels a word and its tiers on top."""
-    sides = 2 * capacities.price_levels
-    return sides // 63 + 2 * capacities.instruments * 2 * TIERS
+    ladders = LADDERS * capacities.price_levels
+    return ladders // 63 + LADDERS * capacities.instruments * 2 * TIERS
 
 
 def private_memory(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
