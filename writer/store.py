@@ -114,7 +114,7 @@ class Store:
         Raises: Fenced when the watermark is not where the batch begins; nothing was written.
         """
         with lost_when_broken():
-            self._make_days(batch.days)
+            self.make_days(batch.days)
             with self._connection.transaction():
                 self._move_watermark(batch)
                 self._write_rows(batch)
@@ -168,7 +168,7 @@ class Store:
             ).fetchall()
         return {name for (name,) in rows}
 
-    def _make_days(self, days: list[int]) -> None:
+    def make_days(self, days: list[int]) -> None:
         """Make the partitions of these days, and of some ahead.
 
         A day that has rows in the default partition keeps them there: it gets no partition.
