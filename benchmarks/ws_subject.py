@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 import uvloop
 
-from broadcaster.messages import Instrument
 from broadcaster.server import Server
 from conf.settings import Ws
 from protocol.layout import rows_of
+from protocol.names import Asset, Instrument
 from protocol.records import Event
 from protocol.terms import EventFlag, EventKind, Side
 from runtime import clock
@@ -67,7 +67,7 @@ def main(trades: int) -> None:
     """Serve until standard input ends."""
     loop = uvloop.new_event_loop()
     ws = Ws(port=0, tick_ms=0)
-    instruments = [Instrument("BTCUSDT", 2, 5)]
+    instruments = [Instrument(0, "BTCUSDT", Asset(0, "BTC", 8), Asset(1, "USDT", 8), 2, 5)]
     server = Server(ws, Rounds(trades), lambda: instruments, lambda _: None, logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)

@@ -8,11 +8,10 @@ import sys
 
 import uvloop
 
-from broadcaster.messages import Instrument
 from broadcaster.server import Server
 from conf.settings import Settings, WrongSetting, load
 from protocol.board_reads import Board, DepthView, Unreadable
-from protocol.terms import InstrumentTerm
+from protocol.names import Instrument, instruments_on
 from runtime import service
 from runtime.endpoints import MARKET, address
 from runtime.service import BadConfiguration, Service
@@ -81,18 +80,9 @@ async def _wait_for_matcher(board: Board, process: Service) -> None:
 
 def _instruments(board: Board) -> list[Instrument]:
     try:
-        return [_instrument(board, number) for number in range(len(board.symbols()))]
+        return instruments_on(board)
     except NotPublished:
         return []
-
-
-def _instrument(board: Board, number: int) -> Instrument:
-    terms = board.terms(number)
-    return Instrument(
-        symbol=board.symbols()[number],
-        price_decimals=int(terms[InstrumentTerm.PRICE_DECIMALS]),
-        qty_decimals=int(terms[InstrumentTerm.QTY_DECIMALS]),
-    )
 
 
 def _depth(board: Board, number: int) -> DepthView | None:

@@ -5,9 +5,15 @@ update ids of an instrument are dense (rule D-1), so windows that follow each ot
 have first_id == last_id of the previous + 1, which is all a client checks. A change that does not
 follow the window's last one means that changes were lost: the window must be closed before it, for
 a window over the hole would claim to contain what it does not.
+
+`KnownLevels` remembers the levels that were told, for one purpose: when the newest change of a book
+that has become quiet was lost, its id alone cannot show the hole (it would continue the last one's),
+so it has to be found and told.
 """
 
-from broadcaster.messages import DepthUpdate, Instrument, Level
+from broadcaster.messages import DepthUpdate, Level
+from protocol.board_reads import DepthView
+from protocol.names import Instrument
 from protocol.terms import Side
 
 
@@ -61,3 +67,46 @@ class DepthWindow:
         self, first_id: int, bids: list[Level], asks: list[Level], now_ns: int
     ) -> DepthUpdate:
         return DepthUpdate(self._instrument, first_id, self.last_id, bids, asks, now_ns)
+
+
+class KnownLevels:
+    """The levels of one instrument as its difference streams have told them."""
+
+    def __init__(self) -> None:
+        self._whole = False
+        self._levels: tuple[dict[int, int], dict[int, int]] = ({}, {})
+
+    def learn(self, view: DepthView) -> None:
+        """Start anew from a published depth; of no use when that does not show the whole book."""
+        self._whole = view.complete
+        self._levels = _by_price(view)
+
+    def apply(self, update: DepthUpdate) -> None:
+        """Take in what was told."""
+        for known, changes in zip(self._levels, (update.bids, update.asks), strict=True):
+            for price, qty in changes:
+                if qty:
+                    known[price] = qty
+                else:
+                    known.pop(price, None)
+
+    def one_change_to(self, view: DepthView) -> tuple[list[Level], list[Level]] | None:
+        """Return the one change, of bids or of asks, that leads to `view`; None when it cannot be known."""
+        if not (self._whole and view.complete):
+            return None
+        bids, asks = (
+            [(price, new.get(price, 0)) for price, _ in known.items() ^ new.items()]
+            for known, new in zip(self._levels, _by_price(view), strict=True)
+        )
+        changed = set(bids), set(asks)
+        if len(changed[0]) + len(changed[1]) != 1:
+            return None
+        return list(changed[0]), list(changed[1])
+
+
+def _by_price(view: DepthView) -> tuple[dict[int, int], dict[int, int]]:
+    bids, asks = (
+        dict(zip(side["price"].tolist(), side["qty"].tolist(), strict=True))
+        for side in (view.bids, view.asks)
+    )
+    return bids, asks

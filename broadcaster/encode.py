@@ -13,18 +13,16 @@ from broadcaster.messages import (
     Body,
     BookTicker,
     DepthUpdate,
-    Instrument,
     Level,
     PartialDepth,
     ServerShutdown,
     Trade,
 )
-from protocol.units import to_text
+from protocol.names import Instrument
 
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 """Nanoseconds in the unit of time that a connection reads."""
-_PLACES = 8
 
 
 def text_of(body: Body, unit_ns: int) -> str:
@@ -52,8 +50,8 @@ def _trade(body: Trade, unit_ns: int) -> str:
     trade, instrument = body.trade, body.instrument
     return (
         f'{{"e":"trade","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
-        f'"t":{trade.trade_id},"p":"{_price(instrument, trade.price)}",'
-        f'"q":"{_qty(instrument, trade.qty)}","T":{trade.at_ns // unit_ns},'
+        f'"t":{trade.trade_id},"p":"{instrument.price(trade.price)}",'
+        f'"q":"{instrument.qty(trade.qty)}","T":{trade.at_ns // unit_ns},'
         f'"m":{_bool(trade.buyer_is_maker)},"M":true}}'
     )
 
@@ -62,8 +60,8 @@ def _aggregate(body: Aggregate, unit_ns: int) -> str:
     trade, instrument = body.trade, body.instrument
     return (
         f'{{"e":"aggTrade","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
-        f'"a":{trade.agg_trade_id},"p":"{_price(instrument, trade.price)}",'
-        f'"q":"{_qty(instrument, trade.qty)}","f":{trade.first_trade_id},"l":{trade.last_trade_id},'
+        f'"a":{trade.agg_trade_id},"p":"{instrument.price(trade.price)}",'
+        f'"q":"{instrument.qty(trade.qty)}","f":{trade.first_trade_id},"l":{trade.last_trade_id},'
         f'"T":{trade.at_ns // unit_ns},"m":{_bool(trade.buyer_is_maker)},"M":true}}'
     )
 
@@ -89,8 +87,8 @@ def _book_ticker(body: BookTicker, unit_ns: int) -> str:
     instrument = body.instrument
     return (
         f'{{"u":{body.update_id},"s":"{instrument.symbol}",'
-        f'"b":"{_price(instrument, body.bid[0])}","B":"{_qty(instrument, body.bid[1])}",'
-        f'"a":"{_price(instrument, body.ask[0])}","A":"{_qty(instrument, body.ask[1])}"}}'
+        f'"b":"{instrument.price(body.bid[0])}","B":"{instrument.qty(body.bid[1])}",'
+        f'"a":"{instrument.price(body.ask[0])}","A":"{instrument.qty(body.ask[1])}"}}'
     )
 
 
@@ -99,16 +97,8 @@ def _server_shutdown(body: ServerShutdown, unit_ns: int) -> str:
 
 
 def _levels(instrument: Instrument, levels: Sequence[Level]) -> str:
-    rows = [f'["{_price(instrument, price)}","{_qty(instrument, qty)}"]' for price, qty in levels]
+    rows = [f'["{instrument.price(price)}","{instrument.qty(qty)}"]' for price, qty in levels]
     return f"[{','.join(rows)}]"
-
-
-def _price(instrument: Instrument, price: int) -> str:
-    return to_text(price, instrument.price_decimals, _PLACES)
-
-
-def _qty(instrument: Instrument, qty: int) -> str:
-    return to_text(qty, instrument.qty_decimals, _PLACES)
 
 
 def _bool(value: bool) -> str:

@@ -5,9 +5,10 @@ partial depth from the newest published depth of shared memory. That depth is ne
 events received, because the matcher publishes it before it sends them; it may be newer.
 
 After a gap in the events
-* depth differences show it: the next one does not continue the last one's ids, and when no change
-  follows by itself within a second a difference of the newest change is told, so that a client
-  never trusts a book that lost something. An instrument that lost nothing goes on without a seam;
+* depth differences show it: the next one does not continue the last one's ids. When no change
+  follows by itself within a second or two a difference of the newest change is told, so that a client
+  does not go on trusting a book that lost something. If that was the only one lost, it is the
+  change itself, and there is no hole. An instrument that lost nothing goes on without a seam;
 * trades that were missed are not invented: their ids are missing, the REST history has them.
   Aggregated trades are whole all the same, because a frame of the wire holds whole commands;
 * best prices and partial depth are right at once.
@@ -15,12 +16,11 @@ After a gap in the events
 
 from collections.abc import Callable, Container, Iterator, Sequence
 
-from broadcaster.depth import DepthWindow
+from broadcaster.depth import DepthWindow, KnownLevels
 from broadcaster.messages import (
     Aggregate,
     Body,
     BookTicker,
-    Instrument,
     Level,
     Message,
     PartialDepth,
@@ -28,6 +28,7 @@ from broadcaster.messages import (
 )
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
+from protocol.names import Instrument
 from protocol.stream import EventStream, Gap
 from protocol.tape import AggTrade, PublicTrade, agg_trade_of
 from protocol.terms import EventFlag, EventKind, Side
@@ -47,6 +48,10 @@ class _Market:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
+        self.prefix = f"{instrument.symbol.lower()}@"
+        self.trade_stream = f"{self.prefix}trade"
+        self.agg_trade_stream = f"{self.prefix}aggTrade"
+        self.book_ticker_stream = f"{self.prefix}bookTicker"
         self.fast = DepthWindow(instrument)
         self.slow = DepthWindow(instrument)
         self.quote: tuple[Level, Level] | None = None
@@ -54,9 +59,11 @@ class _Market:
         self.quote_touched = False
         self.fast_touched = False
         self.slow_touched = False
+        self.known = KnownLevels()
+        self.doubted_ns = 0
+        """When the doubt arose whether changes were lost; 0: there is none."""
         self.owed_id = 0
-        """Update id that the depth streams must have reached, or must show as a hole, by `owed_ns`."""
-        self.owed_ns = 0
+        """Update id that the depth streams must have reached when the doubt is old enough; 0: not read yet."""
 
     def touch(self) -> None:
         self.quote_touched = self.fast_touched = self.slow_touched = True
@@ -90,8 +97,9 @@ class Feed:
         """Look at the catalogue: instruments may have been added."""
         for number, instrument in enumerate(self._catalogue()):
             if number not in self._markets:
-                self._markets[number] = _Market(instrument)
-                self._by_prefix[instrument.prefix] = number
+                market = self._markets[number] = _Market(instrument)
+                self._by_prefix[market.prefix] = number
+                self._learn_levels(number, market)
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:
         """Take in the Event rows of whole commands; return what is to be told at once."""
@@ -106,7 +114,7 @@ class Feed:
         for number, market in self._markets.items():
             if not market.quote_touched:
                 continue
-            stream = market.instrument.book_ticker_stream
+            stream = market.book_ticker_stream
             if stream in self._wanted:
                 ticker = self._book_ticker(number, market)
                 if ticker is None:
@@ -133,8 +141,8 @@ class Feed:
             self._close(market.slow, market, "", now_ns, out)
             if market.slow_touched:
                 market.slow_touched = not self._partial(number, market, "", out)
-            if market.owed_id and now_ns >= market.owed_ns:
-                self._show_hole(number, market, now_ns, out)
+            if market.doubted_ns:
+                self._settle_doubt(number, market, now_ns, out)
         return out
 
     def current(self, stream: str) -> Body | None:
@@ -168,11 +176,9 @@ class Feed:
 
     def _after_gap(self, now_ns: int) -> None:
         self.learn()
-        for number, market in self._markets.items():
+        for market in self._markets.values():
             market.touch()
-            view = self._depth(number)
-            if view is not None and view.update_id > market.fast.last_id:
-                market.owed_id, market.owed_ns = view.update_id, now_ns + _SHOW_HOLE_AFTER_NS
+            market.doubted_ns, market.owed_id = now_ns, 0
 
     def _tell(self, rows: Rows, now_ns: int, out: list[Message]) -> None:
         if len(rows) == 0:
@@ -204,9 +210,9 @@ class Feed:
 
     def _print(self, market: _Market, trade: PublicTrade, now_ns: int, out: list[Message]) -> None:
         told_ns = max(now_ns, trade.at_ns)
-        if market.instrument.trade_stream in self._wanted:
+        if market.trade_stream in self._wanted:
             told = Trade(market.instrument, trade, told_ns)
-            out.append(Message(market.instrument.trade_stream, told))
+            out.append(Message(market.trade_stream, told))
         if self._open is not None:
             joined = self._open[1].joined(trade) if self._open[0] is market else None
             if joined is not None:
@@ -220,7 +226,7 @@ class Feed:
             return
         market, trade = self._open
         self._open = None
-        stream = market.instrument.agg_trade_stream
+        stream = market.agg_trade_stream
         if stream in self._wanted:
             told_ns = max(now_ns, trade.at_ns)
             out.append(Message(stream, Aggregate(market.instrument, trade, told_ns)))
@@ -247,29 +253,54 @@ class Feed:
         self, window: DepthWindow, market: _Market, ending: str, now_ns: int, out: list[Message]
     ) -> None:
         update = window.close(now_ns)
-        stream = f"{market.instrument.prefix}depth{ending}"
-        if update is not None and stream in self._wanted:
+        if update is None:
+            return
+        if window is market.fast:
+            market.known.apply(update)
+        stream = f"{market.prefix}depth{ending}"
+        if stream in self._wanted:
             out.append(Message(stream, update))
 
-    def _show_hole(self, number: int, market: _Market, now_ns: int, out: list[Message]) -> None:
-        if market.fast.last_id >= market.owed_id:
-            market.owed_id = 0
+    def _settle_doubt(self, number: int, market: _Market, now_ns: int, out: list[Message]) -> None:
+        if market.owed_id and market.fast.last_id >= market.owed_id:
+            # Whatever was lost, the ids have shown it.
+            market.doubted_ns = 0
+            self._learn_levels(number, market)
             return
         view = self._depth(number)
         if view is None:
             return
-        market.owed_id = 0
-        bids, asks = _levels(view, 1)
-        for window, ending in ((market.fast, FAST), (market.slow, "")):
+        if not market.owed_id:
+            # Events on their way may still bring it, so it is waited for once it is known.
+            market.doubted_ns, market.owed_id = now_ns, view.update_id
+            if view.update_id <= market.fast.last_id:
+                market.doubted_ns = 0
+        elif now_ns >= market.doubted_ns + _SHOW_HOLE_AFTER_NS:
+            self._show_hole(market, view, now_ns, out)
+
+    def _show_hole(self, market: _Market, view: DepthView, now_ns: int, out: list[Message]) -> None:
+        streams = ((market.fast, FAST), (market.slow, ""))
+        for window, ending in streams:
             self._close(window, market, ending, now_ns, out)
-            update = window.skip_to(view.update_id, bids, asks, now_ns)
-            out.append(Message(f"{market.instrument.prefix}depth{ending}", update))
+        levels: tuple[list[Level], list[Level]] | None = _levels(view, 1)
+        if view.update_id == market.fast.last_id + 1:
+            levels = market.known.one_change_to(view)
+        if levels is None:
+            return
+        market.doubted_ns = 0
+        market.known.learn(view)
+        for window, ending in streams:
+            update = window.skip_to(view.update_id, *levels, now_ns)
+            out.append(Message(f"{market.prefix}depth{ending}", update))
+
+    def _learn_levels(self, number: int, market: _Market) -> None:
+        view = self._depth(number)
+        if view is not None:
+            market.known.learn(view)
 
     def _partial(self, number: int, market: _Market, ending: str, out: list[Message]) -> bool:
         """Tell the partial depths; False when the book cannot be read now."""
-        streams = {
-            levels: f"{market.instrument.prefix}depth{levels}{ending}" for levels in PARTIAL_LEVELS
-        }
+        streams = {levels: f"{market.prefix}depth{levels}{ending}" for levels in PARTIAL_LEVELS}
         wanted = [levels for levels in PARTIAL_LEVELS if streams[levels] in self._wanted]
         view = self._depth(number) if wanted else None
         if wanted and view is None:

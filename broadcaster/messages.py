@@ -5,43 +5,13 @@ time E: when the exchange says it, never before the thing happened.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
+from protocol.names import Instrument
 from protocol.tape import AggTrade, PublicTrade
 
 Level = tuple[int, int]
 """Price and quantity of one price level; quantity 0: the level is gone."""
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """Symbol and decimals of one instrument, and the first part of its stream names."""
-
-    symbol: str
-    price_decimals: int
-    qty_decimals: int
-
-    @cached_property
-    def prefix(self) -> str:
-        """Return what its stream names begin with."""
-        return f"{self.symbol.lower()}@"
-
-    @cached_property
-    def trade_stream(self) -> str:
-        """Return the name of the stream of its trades."""
-        return f"{self.prefix}trade"
-
-    @cached_property
-    def agg_trade_stream(self) -> str:
-        """Return the name of the stream of its aggregated trades."""
-        return f"{self.prefix}aggTrade"
-
-    @cached_property
-    def book_ticker_stream(self) -> str:
-        """Return the name of the stream of its best bid and ask."""
-        return f"{self.prefix}bookTicker"
 
 
 class Trade(NamedTuple):

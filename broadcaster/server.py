@@ -16,9 +16,10 @@ from websockets.frames import CloseCode
 from broadcaster.channels import Channels
 from broadcaster.connection import Connection
 from broadcaster.feed import Feed
-from broadcaster.messages import Instrument, ServerShutdown
+from broadcaster.messages import ServerShutdown
 from conf.settings import Ws
 from protocol.board_reads import DepthView
+from protocol.names import Instrument
 from protocol.records import Event
 from runtime import clock
 from runtime.endpoints import WrongFrame, rows_in

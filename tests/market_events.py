@@ -8,10 +8,14 @@ import numpy as np
 from protocol.board import DepthLevel
 from protocol.board_reads import DepthView
 from protocol.layout import Rows, rows_of
+from protocol.names import Asset, Instrument
 from protocol.records import Event
 from protocol.terms import EventFlag, EventKind, Side
 
 FIRST_TRADE_ID = 100_000_001
+BTC, ETH, USDT = Asset(0, "BTC", 8), Asset(1, "ETH", 8), Asset(2, "USDT", 8)
+BTCUSDT = Instrument(0, "BTCUSDT", BTC, USDT, price_decimals=2, qty_decimals=5)
+ETHUSDT = Instrument(1, "ETHUSDT", ETH, USDT, price_decimals=2, qty_decimals=4)
 START_NS = 1_700_000_000_000_000_000
 
 

@@ -11,15 +11,13 @@ from typing import TypeVar
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from broadcaster.messages import Instrument
 from broadcaster.server import Server
 from conf.settings import Ws
 from protocol.records import Event
 from protocol.terms import EventKind, Side
 from runtime.endpoints import frame_of
-from tests.market_events import HandMarket
+from tests.market_events import BTCUSDT, ETHUSDT, HandMarket
 
-INSTRUMENTS = (Instrument("BTCUSDT", 2, 5), Instrument("ETHUSDT", 2, 4))
 T = TypeVar("T")
 PATIENCE_S = 10.0
 UPGRADE = (
@@ -83,7 +81,7 @@ async def stream_house(**settings: object) -> AsyncIterator[StreamHouse]:
     source = HandSource()
     ws = Ws(**{"port": 0, **settings})
     log = logging.getLogger("broadcaster")
-    server = Server(ws, source, lambda: INSTRUMENTS, market.depth, log)
+    server = Server(ws, source, lambda: (BTCUSDT, ETHUSDT), market.depth, log)
     await server.start()
     house = StreamHouse(market, server, source)
     with market.command():

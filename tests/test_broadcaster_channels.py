@@ -8,9 +8,8 @@ from websockets.streams import StreamReader
 
 from broadcaster.channels import Channels
 from broadcaster.encode import MICROSECOND, MILLISECOND
-from broadcaster.messages import BookTicker, Instrument, Message, ServerShutdown
-
-BTC = Instrument("BTCUSDT", 2, 5)
+from broadcaster.messages import BookTicker, Message, ServerShutdown
+from tests.market_events import BTCUSDT
 
 
 @dataclass(eq=False)
@@ -42,7 +41,7 @@ class Reader:
 
 
 def _ticker(update_id: int) -> BookTicker:
-    return BookTicker(BTC, update_id, (100, 1), (101, 1))
+    return BookTicker(BTCUSDT, update_id, (100, 1), (101, 1))
 
 
 def _message(number: int, stream: str = "btcusdt@trade") -> Message:

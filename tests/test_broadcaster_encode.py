@@ -1,6 +1,7 @@
 """The text and the frames of stream messages (API section 11.1)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -11,15 +12,15 @@ from broadcaster.messages import (
     Aggregate,
     BookTicker,
     DepthUpdate,
-    Instrument,
     PartialDepth,
     ServerShutdown,
     Trade,
 )
 from protocol.tape import AggTrade, PublicTrade
+from tests.market_events import BTCUSDT
 
-BTC = Instrument("BTCUSDT", 2, 5)
-AAPL = Instrument("AAPLUSD", 2, 0)
+BTC = BTCUSDT
+AAPL = replace(BTCUSDT, symbol="AAPLUSD", qty_decimals=0)
 TOLD_NS = 1_672_515_782_136_999_999
 
 

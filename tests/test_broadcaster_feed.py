@@ -10,17 +10,16 @@ from broadcaster.messages import (
     Body,
     BookTicker,
     DepthUpdate,
-    Instrument,
     Message,
     PartialDepth,
     Trade,
 )
 from protocol.terms import EventKind, Side
-from tests.market_events import FIRST_TRADE_ID, HandMarket
+from tests.market_events import BTCUSDT, ETHUSDT, FIRST_TRADE_ID, HandMarket
 
 NOW_NS = 1_800_000_000_000_000_000
 BUY, SELL = Side.BUY, Side.SELL
-INSTRUMENTS = (Instrument("BTCUSDT", 2, 5), Instrument("ETHUSDT", 2, 4))
+INSTRUMENTS = (BTCUSDT, ETHUSDT)
 
 
 class _Everything(Container[str]):
@@ -213,6 +212,8 @@ def test_what_nobody_wants_is_not_worked_out(market):
         return market.depth(number)
 
     feed = Feed(lambda: INSTRUMENTS, depth, {"btcusdt@trade"})
+    feed.learn()
+    reads.clear()
     _seed(market, feed)
     assert reads == []
 
@@ -257,6 +258,13 @@ def test_events_that_come_twice_are_told_once(market, feed):
     assert feed.lost == 0
 
 
+def _lose_and_go_on(market: HandMarket, feed: Feed) -> None:
+    market.rows()
+    with market.command():
+        market.other(EventKind.ACCOUNT_ADDED)
+    feed.take(market.rows(), NOW_NS)
+
+
 class TestAfterAGap:
     """Events were lost on the way: what the feed may still say."""
 
@@ -297,21 +305,53 @@ class TestAfterAGap:
         _seed(market, feed)
         with market.command():
             market.level(BUY, 105, 1)
-        market.rows()
-        with market.command():
-            market.other(EventKind.ACCOUNT_ADDED)
-        feed.take(market.rows(), NOW_NS)
+            market.level(BUY, 104, 1)
+        _lose_and_go_on(market, feed)
         assert _bodies(feed.slow_windows(NOW_NS), "btcusdt@depth") == []
         told = feed.slow_windows(NOW_NS + 1_000_000_000)
         for stream in ("btcusdt@depth", "btcusdt@depth@100ms"):
             (body,) = _bodies(told, stream)
-            assert (body.first_id, body.last_id) == (4, 4)
+            assert (body.first_id, body.last_id) == (5, 5)
             assert (body.bids, body.asks) == ([(105, 1)], [(110, 7)])
         with market.command():
             market.level(BUY, 105, 2)
         feed.take(market.rows(), NOW_NS)
         (body,) = _bodies(feed.fast_windows(NOW_NS), "btcusdt@depth@100ms")
-        assert body.first_id == 5
+        assert body.first_id == 6
+
+    @pytest.mark.parametrize(
+        ("side", "price", "qty"), [(BUY, 105, 1), (BUY, 100, 0), (SELL, 111, 2)]
+    )
+    def test_a_single_change_that_was_lost_last_is_found_and_told(
+        self, market, feed, side, price, qty
+    ):
+        _seed(market, feed)
+        with market.command():
+            market.level(side, price, qty)
+        _lose_and_go_on(market, feed)
+        feed.slow_windows(NOW_NS)
+        told = feed.slow_windows(NOW_NS + 1_000_000_000)
+        for stream in ("btcusdt@depth", "btcusdt@depth@100ms"):
+            (body,) = _bodies(told, stream)
+            assert (body.first_id, body.last_id) == (4, 4)
+            assert body.bids == ([(price, qty)] if side == BUY else [])
+            assert body.asks == ([(price, qty)] if side == SELL else [])
+
+    def test_a_single_lost_change_in_a_book_too_deep_to_see_waits_for_the_next(self, market):
+        feed = Feed(lambda: INSTRUMENTS, lambda number: market.depth(number, 1), _Everything())
+        feed.learn()
+        _seed(market, feed)
+        with market.command():
+            market.level(SELL, 111, 3)
+        _lose_and_go_on(market, feed)
+        for second in range(5):
+            told = feed.slow_windows(NOW_NS + second * 1_000_000_000)
+            assert _bodies(told, "btcusdt@depth") == []
+        with market.command():
+            market.level(SELL, 111, 4)
+        feed.take(market.rows(), NOW_NS)
+        (body,) = _bodies(feed.fast_windows(NOW_NS), "btcusdt@depth@100ms")
+        assert (body.first_id, body.last_id) == (5, 5)
 
     def test_trades_that_were_missed_are_not_invented(self, market, feed):
         _seed(market, feed)
@@ -328,9 +368,6 @@ class TestAfterAGap:
         _seed(market, feed)
         with market.command():
             market.level(BUY, 105, 1)
-        market.rows()
-        with market.command():
-            market.other(EventKind.ACCOUNT_ADDED)
-        feed.take(market.rows(), NOW_NS)
+        _lose_and_go_on(market, feed)
         (body,) = _bodies(feed.quotes(NOW_NS), "btcusdt@bookTicker")
         assert body.bid == (105, 1)

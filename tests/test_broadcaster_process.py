@@ -50,6 +50,7 @@ class StandIn:
         self.blocks = Blocks(self.run, self.epoch)
         shapes = {
             "status": (1,),
+            "assets": (2,),
             "instruments": (2,),
             "terms": (2, 64),
             "depth_count": (2,),
@@ -61,6 +62,8 @@ class StandIn:
             self.blocks.allocate(name, getattr(record, "dtype", None) or np.dtype(record), shape)
         arrays = self.blocks.arrays
         arrays["instruments"][0]["symbol"], arrays["instruments"][0]["exists"] = b"BTCUSDT", 1
+        arrays["assets"]["code"], arrays["assets"]["exists"] = [b"BTC", b"USDT"], 1
+        arrays["terms"][0, InstrumentTerm.QUOTE_ASSET] = 1
         arrays["terms"][0, InstrumentTerm.PRICE_DECIMALS] = 2
         arrays["terms"][0, InstrumentTerm.QTY_DECIMALS] = 5
         self._show_depth()
