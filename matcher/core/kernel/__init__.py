@@ -38,7 +38,7 @@ from matcher.core.kernel.intrinsics import (
     zeros_above,
     zeros_below,
 )
-from matcher.core.kernel.program import Helper
+from matcher.core.kernel.program import Helper, without_literals
 from matcher.core.kernel.values import CHECKED
 
 __all__ = [
@@ -74,13 +74,18 @@ config.CACHE_DIR = str(cache_directory(checked=CHECKED))
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of the core; LLVM decides whether to inline it."""
-    return cast(Callable[P, R], njit(pipeline_class=Helper, **_HELPER)(function))
+    return _helper(function, forceinline=False)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of the core into each of its callers: for the few on the hot path."""
-    compiled = njit(pipeline_class=Helper, forceinline=True, **_HELPER)
-    return cast(Callable[P, R], compiled(function))
+    return _helper(function, forceinline=True)
+
+
+def _helper(function: Callable[P, R], *, forceinline: bool) -> Callable[P, R]:
+    # forceinline is always stated: numba lets a callee inherit the flags of whoever calls it first.
+    compiled = njit(pipeline_class=Helper, forceinline=forceinline, **_HELPER)(function)
+    return cast(Callable[P, R], compiled if INTERPRETED else without_literals(compiled))
 
 
 def entry(function: Entry) -> Entry:

@@ -10,7 +10,7 @@ Only entries can be called from Python; a helper's own machine code never exists
 
 from typing import Any
 
-from numba import _dynfunc
+from numba import _dynfunc, types
 from numba.core import compiler, typed_passes
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
@@ -44,7 +44,9 @@ class EntryLowering(NativeLowering):  # type: ignore[misc]
         finish = context.get_executable
 
         def finish_program(library: Any, fndesc: Any, env: Any) -> Any:
+            own = {function.name for function in library._final_module.functions}  # noqa: SLF001
             _link_all(library)
+            _keep_helpers_inside(library, own)
             return finish(library, fndesc, env)
 
         context.get_executable = finish_program
@@ -71,6 +73,40 @@ def _link_all(library: Any) -> None:
                 known.add(reached)
                 waiting.append(reached)
                 library.add_linking_library(reached)
+
+
+def without_literals(dispatcher: Any) -> Any:
+    """Let a function be compiled once for all integers: a constant argument is just an int64.
+
+    Left alone, numba makes a version of the function for every constant it is called with.
+    """
+    compile_for = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return compile_for([_plain(arg) for arg in args], {k: _plain(v) for k, v in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
+def _plain(arg: Any) -> Any:
+    arg = types.unliteral(arg)
+    return types.int64 if isinstance(arg, types.IntEnumMember) else arg
+
+
+def _keep_helpers_inside(library: Any, own: set[str]) -> None:
+    """Let LLVM know, once all is linked, that nobody else calls the helpers: it may drop them."""
+    optimize = library._optimize_final_module  # noqa: SLF001
+
+    def optimize_program() -> None:
+        for function in library._final_module.functions:  # noqa: SLF001
+            if not function.is_declaration and function.name not in own:
+                function.linkage = "internal"
+                if not any(b"alwaysinline" in known for known in function.attributes):
+                    function.add_function_attribute("noinline")
+        optimize()
+
+    library._optimize_final_module = optimize_program  # noqa: SLF001
 
 
 def _with_lowering(state: Any, lowering: type[NativeLowering]) -> list[Any]:
