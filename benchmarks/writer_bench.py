@@ -149,7 +149,8 @@ class Bench:
                 Batch(
                     previous_event_seq=start, seq=end, event_seq=end, at_ns=0, appended=appended,
                     replaced=nothing, added=nothing, changed_orders=nothing["orders"],
-                    renamed_orders=nothing["orders"], account_terms=[],
+                    renamed_orders=nothing["orders"],
+                    changed_balances=nothing["balances"], account_terms=[],
                     candles={name: [] for name in tables.CANDLES}, count=size, days=[],
                 )
             )  # fmt: skip

@@ -48,34 +48,36 @@ def sale(fee: int = 0, maker: int = 1, taker: int = 2) -> list[dict[str, Any]]:
 
 
 def test_a_deposit_is_a_change_of_one_balance() -> None:
-    rows, balances = changes(commands(*opening()), holdings(funded=False))
+    rows, balances, known = changes(commands(*opening()), holdings(funded=False))
     assert told(rows)[0] == (1, 0, 1000, 0, 1000, 0)
     assert rows["kind"].tolist() == [EventKind.DEPOSITED] * 4
     assert len(balances) == 4
+    assert len(known) == 0
 
 
 def test_a_hold_moves_free_to_locked_in_one_asset_only() -> None:
     events = commands([order(EventKind.ACCEPTED, 1, 1, **shown((1000, 0), (900, 100)))])
-    rows, balances = changes(events, holdings())
+    rows, new, balances = changes(events, holdings())
+    assert len(new) == 0
     assert told(rows) == [(1, 1, 900, 100, -100, 100)]
     assert balances.tolist() == [(1, 1, 900, 100, 1)]
 
 
 def test_an_event_that_changes_no_balance_makes_no_row() -> None:
     events = commands([order(EventKind.RESTED, 1, 1, **shown((1000, 0), (1000, 0)))])
-    rows, balances = changes(events, holdings())
-    assert len(rows) == len(balances) == 0
+    rows, new, known = changes(events, holdings())
+    assert len(rows) == len(new) == len(known) == 0
 
 
 def test_a_rejected_order_changes_nothing() -> None:
-    rows, _ = changes(
+    rows, *_ = changes(
         commands([order(EventKind.REJECTED, 0, 1, **shown((0, 0), (0, 0)))]), holdings()
     )
     assert len(rows) == 0
 
 
 def test_a_trade_moves_both_assets_of_both_sides() -> None:
-    rows, _ = changes(commands(sale()), holdings())
+    rows, *_ = changes(commands(sale()), holdings())
     assert sorted(told(rows)) == [
         (1, 0, 990, 0, -10, 0), (1, 1, 1100, 0, 100, 0), (2, 0, 1010, 0, 10, 0), (2, 1, 900, 0, -100, 0),
     ]  # fmt: skip
@@ -85,7 +87,7 @@ def test_a_trade_moves_both_assets_of_both_sides() -> None:
 
 def test_fees_go_to_account_0_and_the_sum_stays() -> None:
     know = holdings()
-    rows, balances = changes(commands(sale(fee=3), sale(fee=3)), know)
+    rows, balances, _ = changes(commands(sale(fee=3), sale(fee=3)), know)
     fees = [row for row in told(rows) if row[0] == 0]
     assert fees == [(0, 1, 3, 0, 3, 0), (0, 0, 3, 0, 3, 0), (0, 1, 6, 0, 3, 0), (0, 0, 6, 0, 3, 0)]
     assert rows["event_seq"].tolist() == sorted(rows["event_seq"].tolist())
@@ -99,7 +101,7 @@ def test_a_withdrawal_of_fees_starts_from_their_sum() -> None:
     know = holdings()
     changes(commands(sale(fee=3)), know)
     out = {"kind": EventKind.WITHDRAWN, "account": 0, "asset": 1, "last_qty": 2, "base_free": 1}
-    rows, _ = changes(commands([out], sale(fee=3)), know)
+    rows, *_ = changes(commands([out], sale(fee=3)), know)
     assert [row for row in told(rows) if row[:2] == (0, 1)] == [
         (0, 1, 1, 0, -2, 0),
         (0, 1, 4, 0, 3, 0),
@@ -111,12 +113,13 @@ def test_fees_of_a_trade_in_which_account_0_takes_part_are_counted_once() -> Non
     events["base_free"][0], events["quote_free"][0] = 3, 100  # after its own sale and both fees
     know = holdings()
     know.set_balance(0, 0, 10, 0)
-    rows, balances = changes(events, know)
+    rows, new, known = changes(events, know)
     assert [row for row in told(rows) if row[0] == 0] == [
         (0, 0, 3, 0, -7, 0),
         (0, 1, 100, 0, 100, 0),
     ]
-    assert [row[:4] for row in balances.tolist() if row[0] == 0] == [(0, 0, 3, 0), (0, 1, 100, 0)]
+    assert [row[:4] for row in new.tolist()] == [(0, 1, 100, 0)]
+    assert [row[:4] for row in known.tolist() if row[0] == 0] == [(0, 0, 3, 0)]
 
 
 def test_a_self_trade_tells_the_change_once() -> None:
@@ -126,7 +129,7 @@ def test_a_self_trade_tells_the_change_once() -> None:
     )
     know = holdings()
     know.set_balance(1, 0, 990, 10)
-    rows, _ = changes(commands(sides), know)
+    rows, *_ = changes(commands(sides), know)
     assert told(rows) == [(1, 0, 1000, 0, 10, -10)]
 
 
@@ -142,25 +145,27 @@ steps = st.one_of(
 def test_how_the_stream_is_cut_changes_no_row(story: list[tuple[Any, ...]], cut: int) -> None:
     events = commands(*[_events(*step) for step in story])
     cut = min(cut, len(story))
-    whole, _ = changes(events, holdings())
+    whole, *_ = changes(events, holdings())
     split = int((events["seq"] <= cut).sum())
     know = holdings()
-    first, _ = changes(events[:split], know)
-    second, _ = changes(events[split:], know)
+    first, *_ = changes(events[:split], know)
+    second, *_ = changes(events[split:], know)
     assert [*first.tolist(), *second.tolist()] == whole.tolist()
 
 
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_every_row_starts_where_the_one_before_it_ended(story: list[tuple[Any, ...]]) -> None:
     know = holdings()
-    rows, balances = changes(commands(*[_events(*step) for step in story]), know)
+    rows, new, known = changes(commands(*[_events(*step) for step in story]), know)
     now = dict(FUNDED)
     for account, asset, free, locked, free_delta, locked_delta in told(rows):
         was = now.get((account, asset), (0, 0))
         assert (was[0] + free_delta, was[1] + locked_delta) == (free, locked)
         now[account, asset] = (free, locked)
-    for account, asset, free, locked, _ in balances.tolist():
+    for account, asset, free, locked, _ in [*new.tolist(), *known.tolist()]:
         assert now[account, asset] == (free, locked)
+    assert {row[:2] for row in known.tolist()} <= FUNDED.keys()
+    assert not {row[:2] for row in new.tolist()} & FUNDED.keys()
 
 
 def _events(what: str, account: int, *numbers: int) -> list[dict[str, Any]]:

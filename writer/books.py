@@ -39,6 +39,7 @@ class Books:
             for name, rows in rows_by_table.items():
                 if name != _ORDERS and len(rows):
                     self._appended[name].append(rows)
+        self._appended[tables.BALANCES.name].append(batch.changed_balances)
         self._change_orders(batch)
         for column, value, account in batch.account_terms:
             self.account_terms.setdefault(account, {})[column] = value
@@ -53,7 +54,7 @@ class Books:
             return self._orders[self._orders["order_id"] > 0]
         parts = self._appended[table.name]
         rows: Rows = np.concatenate(parts) if parts else np.zeros(0, table.dtype)
-        if table in tables.REPLACED:
+        if table in (tables.BALANCES, *tables.REPLACED):
             rows = _last_stands(table, rows)
         return in_key_order(table, rows)
 

@@ -35,6 +35,8 @@ class Batch:
     """Orders accepted in an earlier batch, as they stand now."""
     renamed_orders: Rows
     """Those of them whose text id an amend may have changed."""
+    changed_balances: Rows
+    """Balances of accounts and assets that had one before, as they are now."""
     account_terms: list[tuple[str, int, int]]
     """Column of `accounts`, value, account; in order."""
     candles: dict[str, list[Candle]]
@@ -60,11 +62,12 @@ def project(events: Rows, holdings: Holdings) -> Batch:
     orders = events[np.isin(kind, ORDER_KINDS)]
     entered, changed, renamed = _orders(orders)
     trades = _trades(events[kind == EventKind.TRADE])
-    ledger, balances = changes(events, holdings)
+    ledger, balances, changed_balances = changes(events, holdings)
     appended = {
         "orders": entered,
         "trades": trades,
         "ledger": ledger,
+        "balances": balances,
         "prevented_matches": _prevented(events[kind == EventKind.PREVENTED]),
         "amendments": _amendments(events),
         "transfers": _transfers(events),
@@ -72,7 +75,6 @@ def project(events: Rows, holdings: Holdings) -> Batch:
         "auctions": _copied(tables.AUCTIONS, events[kind == EventKind.UNCROSSED]),
     }
     replaced = {
-        "balances": balances,
         "order_lists": _order_lists(events),
         "instrument_terms": _last(
             tables.INSTRUMENT_TERMS, events[kind == EventKind.INSTRUMENT_CHANGED]
@@ -94,6 +96,7 @@ def project(events: Rows, holdings: Holdings) -> Batch:
         added=added,
         changed_orders=changed,
         renamed_orders=renamed,
+        changed_balances=changed_balances,
         account_terms=_account_terms(events[kind == EventKind.ACCOUNT_CHANGED]),
         candles={name: candles(trades, width) for name, width in tables.CANDLE_NS.items()},
         count=len(events),

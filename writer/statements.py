@@ -38,13 +38,14 @@ def replace(table: Table) -> bytes:
     return insert(table) + conflict.encode()
 
 
-def update_orders(columns: tuple[Column, ...]) -> bytes:
-    """Return the update of known orders, given as one array per column, the first of ids."""
+def update(table: Table, columns: tuple[Column, ...]) -> bytes:
+    """Return the update of known rows, given as one array per column; the key is among them."""
     names = [column.name for column in columns]
-    sets = ", ".join(f"{name} = new.{name}" for name in names[1:])
+    sets = ", ".join(f"{name} = new.{name}" for name in names if name not in table.key)
+    where = " and ".join(f"old.{name} = new.{name}" for name in table.key)
     return (
-        f"update orders set {sets} from unnest({_arrays(columns)}) as new ({', '.join(names)}) "
-        f"where orders.{names[0]} = new.{names[0]}"
+        f"update {table.name} old set {sets} from unnest({_arrays(columns)}) "
+        f"as new ({', '.join(names)}) where {where}"
     ).encode()
 
 

@@ -132,8 +132,9 @@ class Store:
             self._each_column(statements.insert(table), table.columns, batch.added[table.name])
         for table in tables.APPENDED:
             self._copy(table, batch.appended[table.name])
-        self._update_orders(batch.changed_orders, tables.ORDER_CHANGES)
-        self._update_orders(batch.renamed_orders, ("cl_ord_id",))
+        self._update(tables.ORDERS, batch.changed_orders, tables.ORDER_CHANGES)
+        self._update(tables.ORDERS, batch.renamed_orders, ("cl_ord_id",))
+        self._update(tables.BALANCES, batch.changed_balances, tables.BALANCE_CHANGES)
         for table in tables.REPLACED:
             self._each_column(statements.replace(table), table.columns, batch.replaced[table.name])
         for column, value, account in batch.account_terms:
@@ -149,10 +150,10 @@ class Store:
                 copy.write(self._encoders[table.name].encode(rows))
                 copy.write(TAIL)
 
-    def _update_orders(self, rows: Rows, names: tuple[str, ...]) -> None:
-        columns = tables.ORDERS.only(("order_id", *names))
-        known = self._each_column(statements.update_orders(columns), columns, rows)
-        assert known == len(rows), f"{len(rows)} orders changed, of which {known} are known"
+    def _update(self, table: Table, rows: Rows, names: tuple[str, ...]) -> None:
+        columns = table.only((*table.key, *names))
+        known = self._each_column(statements.update(table, columns), columns, rows)
+        assert known == len(rows), f"{len(rows)} {table.name} changed, of which {known} are known"
 
     def _each_column(self, statement: bytes, columns: tuple[Column, ...], rows: Rows) -> int:
         """Run a statement that takes one array per column; return how many rows it touched."""

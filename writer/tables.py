@@ -105,6 +105,7 @@ ORDER_CHANGES = (
     "cum_quote", "prevented_qty", "stop_px", "working_ns", "updated_ns", "event_seq",
 )  # fmt: skip
 """What may change in an order after its acceptance, beside `cl_ord_id` (by an amend)."""
+BALANCE_CHANGES = ("free", "locked", "event_seq")
 
 TRADES = Table(
     "trades",
@@ -343,9 +344,11 @@ ACCOUNT_TERMS = ("state", "trade_group", "fee_tier")
 CANDLES = ("klines_1m", "klines_1h")
 CANDLE_NS = {"klines_1m": 60_000_000_000, "klines_1h": 3_600_000_000_000}
 
-APPENDED = (ORDERS, TRADES, LEDGER, PREVENTED, AMENDMENTS, TRANSFERS, PHASES, AUCTIONS)
+APPENDED = (
+    ORDERS, TRADES, LEDGER, BALANCES, PREVENTED, AMENDMENTS, TRANSFERS, PHASES, AUCTIONS,
+)  # fmt: skip
 """Filled by COPY: a row that is already there is an error, never ignored."""
-REPLACED = (BALANCES, ORDER_LISTS, INSTRUMENT_TERMS, FEE_TIERS)
+REPLACED = (ORDER_LISTS, INSTRUMENT_TERMS, FEE_TIERS)
 """Filled by insert, or update of the row with the same key: the last one stands."""
 ADDED = (ASSETS, INSTRUMENTS, ACCOUNTS)
 """Filled by plain insert; few rows."""
