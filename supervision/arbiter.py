@@ -182,7 +182,7 @@ class Arbiter:
 
     def _probe(self, process: Process, now_ns: int) -> None:
         probe = process.program.probe
-        if process.state is State.STARTING and probe is not None and probe():
+        if process.state is State.STARTING and probe and probe(process.pid):
             process.ready(now_ns)
             self._log.info("ready %s", log.facts(process=process.program.name, pid=process.pid))
 
@@ -218,7 +218,8 @@ class Arbiter:
         )
         self._children[program.name] = child
         process.spawned(child.pid, clock.steady_ns())
-        self._log.info("started %s", log.facts(process=program.name, pid=child.pid))
+        hint = {"hint": program.hint} if program.hint else {}
+        self._log.info("started %s", log.facts(process=program.name, pid=child.pid, **hint))
         self._publish(self.processes)
 
     def _kill(self, process: Process) -> None:

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from conf.settings import Settings
@@ -20,8 +21,9 @@ class Program:
     """One line of the table: how to run it and how to tell that it does its work.
 
     `needs` must do their work (or be done) before its first start; a restart does not wait for
-    them. `voices`: how many of its system processes must have reported `ready`. `probe`: asked
-    instead, for a program that does not report. `once`: runs to its end, which must be exit status 0.
+    them. `voices`: how many of its system processes must have reported `ready`. `probe`: asked with
+    its pid instead, for a program that does not report. `once`: runs to its end, which must be exit
+    status 0. `hint` is logged at its start.
     """
 
     name: str
@@ -29,10 +31,11 @@ class Program:
     needs: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     voices: int = 1
-    probe: Callable[[], bool] | None = None
+    probe: Callable[[int], bool] | None = None
     once: bool = False
     stop_signal: int = signal.SIGTERM
     refusal: int = BAD_CONFIGURATION
+    hint: str = ""
 
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
@@ -75,7 +78,19 @@ def _embedded(postgres: EmbeddedPostgres) -> list[Program]:
             needs=("database",),
             environ=environ,
             voices=0,
-            probe=postgres.is_ready,
+            probe=partial(_says_ready, postgres.folder / "postmaster.pid"),
             stop_signal=STOP_SIGNAL,
         ),
     ]
+
+
+def _says_ready(file: Path, pid: int) -> bool:
+    """Read PostgreSQL's own word in its pid file: line 1 its pid, line 8 its state.
+
+    Asking by a connection would fill its log with refusals of what comes too early.
+    """
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"

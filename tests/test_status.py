@@ -1,0 +1,80 @@
+"""What `openbourse status` makes of the supervisor's last word and of the processes that live."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.settings import Settings, Supervision
+from supervision import page, status
+from supervision.pids import alive, born, identity
+from supervision.programs import Program
+from supervision.states import Process
+
+
+@pytest.fixture
+def ended() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def running(name: str, pid: int, **facts: Any) -> Process:
+    one = Process(Program(name, (name,)), Supervision())
+    one.spawned(pid, 0)
+    one.heard(pid, "ready", facts, 0)
+    return one
+
+
+def told(run: Path, *processes: Process) -> dict[str, Any]:
+    status.StatusFile(run, Settings(data_dir=run)).write(processes)
+    return status.told(run)
+
+
+def test_all_at_work_is_running(tmp_path):
+    found = told(tmp_path, running("matcher", os.getpid(), seq=9))
+    assert (found["state"], found["seq"], found["rest"]) == ("running", 9, "http://127.0.0.1:3000")
+    assert found["processes"][0]["state"] == "ready"
+
+
+def test_a_process_that_died_since_the_last_word_makes_it_degraded(tmp_path, ended):
+    found = told(tmp_path, running("matcher", os.getpid()), running("writer", ended))
+    assert (found["state"], found["processes"][1]["state"]) == ("degraded", "gone")
+
+
+def test_the_watermark_is_the_matchers_seq_once_every_event_is_written(tmp_path):
+    # The clock's ticks are commands without events: they never reach the writer.
+    matcher = running("matcher", os.getpid(), seq=110, event_seq=96)
+    writer = running("writer", os.getpid(), seq=105, watermark=96)
+    assert told(tmp_path, matcher, writer)["watermark"] == 110
+    writer.heard(os.getpid(), "beat", {"watermark": 95}, 1)
+    assert told(tmp_path, matcher, writer)["watermark"] == 105
+
+
+def test_a_dead_supervisor_is_down_whatever_its_last_word_said(tmp_path, ended):
+    told(tmp_path, running("matcher", os.getpid()), running("writer", ended))
+    file = tmp_path / "status.json"
+    last = json.loads(file.read_text())
+    last["supervisor"]["born"] = "long ago"
+    file.write_text(json.dumps(last))
+    found = status.told(tmp_path)
+    assert (found["state"], found["supervisor"]) == ("down", 0)
+    assert [one["name"] for one in found["processes"]] == ["matcher"]
+
+
+def test_a_pid_that_was_given_to_another_process_is_not_taken_for_ours(ended):
+    me = identity(os.getpid())
+    assert alive(me)
+    assert not alive({**me, "born": "1"})
+    assert not alive({"pid": ended, "born": born(ended)})
+    assert not alive({"pid": 0, "born": ""})
+
+
+def test_the_page_names_every_process(tmp_path):
+    text = page.page(told(tmp_path, running("matcher", os.getpid(), seq=9)))
+    assert "running  seq 9" in text
+    assert f"matcher      ready     pid {os.getpid()}" in text
