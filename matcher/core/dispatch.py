@@ -11,7 +11,7 @@ from matcher.core.cancels import cancel, cancel_all
 from matcher.core.continuous import enter
 from matcher.core.emit import LAST, command_rejected
 from matcher.core.funding import deposit, withdraw
-from matcher.core.kernel import entry, inlined, kernel, memory_at, rows_at
+from matcher.core.kernel import array_address, entry, inlined, kernel, memory_at, rows_at
 from matcher.core.state import Core
 from protocol.records import Command
 from protocol.rejects import RejectReason
@@ -22,10 +22,13 @@ commands_at = rows_at(Command)
 
 
 @entry
-def apply_commands(memory: int, commands: int, count: int) -> int:
-    """Apply up to `count` commands from an address; return how many were applied."""
+def apply_commands(memory: int, array_id: int, count: int) -> int:
+    """Apply up to `count` commands of a numpy array.
+
+    Returns how many were applied in the low 32 bits, how many events there are above them.
+    """
     core = core_at(memory)
-    batch = commands_at(commands, count)
+    batch = commands_at(array_address(array_id), count)
     state = core.state
     state.events = 0
     done = 0
@@ -34,7 +37,7 @@ def apply_commands(memory: int, commands: int, count: int) -> int:
         done += 1
     if done > 0:
         update_status(core)
-    return done
+    return state.events << 32 | done
 
 
 @inlined

@@ -8,9 +8,11 @@ machine, compiled or interpreted.
 import numpy as np
 
 from matcher.core.blocks import Array, MemoryView, blocks_of
+from matcher.core.digest import digest
 from matcher.core.dispatch import apply_commands
-from matcher.core.interpreted import register
+from matcher.core.interpreted import array_address, register
 from matcher.core.kernel import compile_entries
+from matcher.core.publish import publish_deep, publish_depth
 from matcher.core.rows import FEE_TIERS
 from matcher.core.state import (
     Allocator,
@@ -21,6 +23,7 @@ from matcher.core.state import (
     private_memory,
 )
 from matcher.core.terms import FULL_SHARE
+from protocol.board import DEEP_LEVELS
 from protocol.layout import Rows
 from protocol.records import Command
 
@@ -46,8 +49,8 @@ class Engine:
         self._view = MemoryView(layout, flat)
         register(self._memory, self._view)
         self._events: Rows = self.blocks["events"]
+        assert array_address(id(self._table)) == self._memory
         self._state = self.blocks["state"]
-        self._event_count = self._state["events"]
         self._open()
 
     def _open(self) -> None:
@@ -67,5 +70,22 @@ class Engine:
         rest. The events are a view that is valid until the next call.
         """
         assert commands.dtype == Command.dtype and commands.flags.c_contiguous
-        done = apply_commands(self._memory, commands.ctypes.data, len(commands))
-        return self._events[: int(self._event_count[0])], done
+        result = apply_commands(self._memory, id(commands), len(commands))
+        return self._events[: result >> 32], result & 0xFFFFFFFF
+
+    def publish(self) -> None:
+        """Refresh the depth ring of every instrument whose book changed since the last call."""
+        publish_depth(self._memory, 0, 0)
+
+    def publish_deep(self, instrument: int, levels: int = DEEP_LEVELS) -> int:
+        """Publish up to `levels` levels a side of one book on request; return its update id."""
+        assert 0 <= instrument < int(self._state["instruments"][0])
+        return publish_deep(self._memory, instrument, levels)
+
+    def digest(self) -> str:
+        """Sum up the whole logical state; equal states give equal digests, whatever led there."""
+        return digest(self.blocks, self._memory)
+
+    def warm_up(self) -> None:
+        """Compile every kernel entry, or load it from disk. The constructor did it already."""
+        compile_entries()

@@ -25,6 +25,7 @@ from matcher.core.kernel import program
 from matcher.core.kernel.cache import cache_directory
 from matcher.core.kernel.intrinsics import (
     INTERPRETED,
+    array_address,
     clear_row,
     copy_text,
     fence,
@@ -43,6 +44,7 @@ from matcher.core.kernel.values import CHECKED
 
 __all__ = [
     "INTERPRETED",
+    "array_address",
     "clear_row",
     "compile_entries",
     "copy_text",

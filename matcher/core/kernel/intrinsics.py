@@ -155,6 +155,15 @@ def _clear_row(_typing: Any, row: Any) -> Any:
     return types.none(row), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _array_address(_typing: Any, array_id: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = builder.add(args[0], I64(interpreted.ARRAY_DATA))
+        return builder.load(builder.inttoptr(at, I64.as_pointer()), align=8)
+
+    return types.int64(types.int64), generate
+
+
 def memory_at(memory: type[M]) -> Callable[[int], M]:
     """Make the function that turns the address of a table of blocks into `core`."""
 
@@ -186,6 +195,7 @@ def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
     return interpreted.rows_at(record) if INTERPRETED else cast(Callable[[int, int], Table[R]], at)
 
 
+array_address = _twin(_array_address, interpreted.array_address)
 copy_text = _twin(_copy_text, interpreted.copy_text)
 same_text = _twin(_same_text, interpreted.same_text)
 has_text = _twin(_has_text, interpreted.has_text)
