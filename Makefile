@@ -18,7 +18,7 @@ up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
 
 test: .venv/for-tests
-	$(BIN)/python -m matcher.core.warm_up
+	$(BIN)/python -m matcher.warm_up
 	$(BIN)/pytest -n 2 --dist loadfile -m "not ($(APART))" $(ARGS)
 	$(BIN)/pytest -m "($(APART)) and not bench" $(ARGS)
 

@@ -40,7 +40,8 @@ class Program:
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     """Return the programs in order of start, and the settings they run with (the DSN filled in)."""
-    programs = [Program("kernel", python("matcher.core.warm_up"), once=True)]
+    hint = "the first time, and after a change, the core is compiled: up to a minute"
+    programs = [Program("kernel", python("matcher.warm_up"), once=True, hint=hint)]
     store: tuple[str, ...] = ()
     if not settings.database.dsn:
         postgres = EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir)
