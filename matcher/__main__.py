@@ -46,7 +46,7 @@ def serve(service: Service, settings: Settings) -> None:
     engine.blocks["status"]["epoch"] = epoch
     engine.blocks["status"]["ready"] = 1
     blocks.publish()
-    service.ready(seq=journal.next_seq - 1)
+    service.ready(**matcher.facts())
     while not service.stopping:
         matcher.turn()
         service.beat(**matcher.facts())

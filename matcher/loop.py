@@ -124,7 +124,8 @@ class Matcher:
         self._outbox.tell(events)
 
     def _make_deep_snapshots(self) -> None:
-        for instrument in np.flatnonzero(self._deep_words)[:DEEP_A_TURN]:
+        listed = int(self._status["instruments"][0])
+        for instrument in np.flatnonzero(self._deep_words[:listed])[:DEEP_A_TURN]:
             # Cleared first: what is asked for from here on is asked of the next turn.
             self._deep_words[instrument] = 0
             self._engine.publish_deep(int(instrument))
