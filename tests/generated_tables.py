@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conf import settings
 from runtime.endpoints import WIRES
+from writer import tables as writer_tables
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -39,9 +40,20 @@ def all_settings() -> str:
     return _table(("setting", "default", "unit", "range", "why"), *rows)
 
 
+def columns() -> str:
+    """Every column of the books of record that events fill."""
+    rows = [
+        (f"`{table.name}.{one.name}`", one.kind, f"`{one.source}`" if one.source else "computed")
+        for table in writer_tables.TABLES
+        for one in table.columns
+    ]
+    return _table(("column", "type", "event field"), *rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "wires": ("architecture.md", wires),
     "settings": ("operations.md", all_settings),
+    "columns": ("database.md", columns),
 }
 """By name: the document, and what makes the table."""
 

@@ -1,6 +1,8 @@
 """The database beside the journal's events: a whole story in batches, then every kind of damage."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +114,14 @@ def test_tables_that_differ_are_counted_and_only_some_rows_told(
 
 def test_what_is_declared_covers_every_projected_table() -> None:
     assert {table.name for table in COMPARED} == {table.name for table in tables.TABLES}
+
+
+def test_the_questions_in_the_document_have_answers(connection: Connection) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "database.md").read_text()
+    (block,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    block = block.replace("'alice'", "'trader 1'").replace("'BTCUSDT'", "'PAIR0'")
+    answers = [
+        connection.execute(one.encode()).fetchall() for one in block.split(";") if one.strip()
+    ]
+    assert len(answers) >= 3
+    assert all(answers)
