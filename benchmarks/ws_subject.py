@@ -19,6 +19,7 @@ from protocol.layout import rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event
 from protocol.terms import EventFlag, EventKind, Side
+from protocol.user_feed import Names
 from runtime import clock
 from runtime.endpoints import frame_of
 
@@ -63,12 +64,39 @@ class Rounds:
         return frame
 
 
+class OneMarket:
+    """A market with one instrument and no book to read."""
+
+    _assets = (Asset(0, "BTC", 8), Asset(1, "USDT", 8))
+
+    def instruments(self) -> list[Instrument]:
+        """Return the instrument."""
+        return [Instrument(0, "BTCUSDT", *self._assets, price_decimals=2, qty_decimals=5)]
+
+    def depth(self, instrument: int) -> None:
+        """Return no depth: no stream of the bench tells one."""
+
+    def names(self) -> Names:
+        """Return the names."""
+        return Names(self.instruments().__getitem__, self._assets.__getitem__, lambda _: 0)
+
+
+class NoKeys:
+    """Nobody listens to a user data stream."""
+
+    def account_of(self, key: str) -> None:
+        """Return nobody."""
+
+    def sweep(self) -> int:
+        """Remove nothing."""
+        return 0
+
+
 def main(trades: int) -> None:
     """Serve until standard input ends."""
     loop = uvloop.new_event_loop()
     ws = Ws(port=0, tick_ms=0)
-    instruments = [Instrument(0, "BTCUSDT", Asset(0, "BTC", 8), Asset(1, "USDT", 8), 2, 5)]
-    server = Server(ws, Rounds(trades), lambda: instruments, lambda _: None, logging.getLogger())
+    server = Server(ws, Rounds(trades), OneMarket(), NoKeys(), logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)
     loop.run_forever()

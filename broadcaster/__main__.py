@@ -8,12 +8,13 @@ import sys
 
 import uvloop
 
+from broadcaster.catalogue import Catalogue
 from broadcaster.server import Server
 from conf.settings import Settings, WrongSetting, load
-from protocol.board_reads import Board, DepthView, Unreadable
-from protocol.names import Instrument, instruments_on
+from protocol.board_reads import Board
 from runtime import service
 from runtime.endpoints import MARKET, address
+from runtime.listen_keys import ListenKeys
 from runtime.service import BadConfiguration, Service
 from runtime.shared import NotPublished, Reader
 from runtime.sockets import Subscribe
@@ -46,13 +47,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     board = Board(Reader(process.run).current)
     source = Subscribe(_WAITING_FRAMES)
     source.connect(address(MARKET, process.run))
-    server = Server(
-        settings.ws,
-        source,
-        functools.partial(_instruments, board),
-        functools.partial(_depth, board),
-        process.log,
-    )
+    server = Server(settings.ws, source, Catalogue(board), ListenKeys(process.run), process.log)
     await _wait_for_matcher(board, process)
     try:
         await server.start()
@@ -76,20 +71,6 @@ async def _wait_for_matcher(board: Board, process: Service) -> None:
                 return
         process.beat(waiting="for the matcher")
         await asyncio.sleep(_TURN_S)
-
-
-def _instruments(board: Board) -> list[Instrument]:
-    try:
-        return instruments_on(board)
-    except NotPublished:
-        return []
-
-
-def _depth(board: Board, number: int) -> DepthView | None:
-    try:
-        return board.depth(number)
-    except (NotPublished, Unreadable):
-        return None
 
 
 def _note(

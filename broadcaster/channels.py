@@ -6,15 +6,21 @@ waits there until the tick ends; then the same bytes are written to every subscr
 
 A subscriber that does not read fast enough is `lagging`: what comes for it is left out and the
 stream noted. When it reads again it gets the present state of the noted streams that have one;
-a depth difference stream shows the hole by its ids. A lane has no memory of single subscribers,
-so a slow one costs the others nothing.
+a depth difference stream shows the hole by its ids. A user data stream has no way to show one, so its
+slow subscriber has to go. A lane has no memory of single subscribers, so a slow one costs the
+others nothing.
 """
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from websockets.frames import CloseCode
+
 from broadcaster.encode import combined, frame_of, text_of
 from broadcaster.messages import Body, Message
+from runtime.listen_keys import is_listen_key
+
+TOO_SLOW = "Reading too slowly"
 
 
 class Subscriber(Protocol):
@@ -29,6 +35,9 @@ class Subscriber(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send whole frames; must not fail and not block."""
+
+    def stop(self, code: CloseCode, reason: str) -> None:
+        """Hang up, saying why."""
 
 
 class _Form(NamedTuple):
@@ -107,18 +116,28 @@ class Channels:
     def flush(self) -> int:
         """Write what waits to all who read; return how many messages were delivered."""
         delivered = 0
+        hopeless: list[Subscriber] = []
         lanes, self._waiting = self._waiting, []
         for lane in lanes:
             data = lane.waiting[0] if len(lane.waiting) == 1 else b"".join(lane.waiting)
             count = len(lane.waiting)
             lane.waiting = []
             for subscriber in lane.subscribers:
-                if subscriber.lagging:
-                    subscriber.missed[lane.form.name] = None
-                else:
+                if not subscriber.lagging:
                     subscriber.write(data)
                     delivered += count
+                elif is_listen_key(lane.form.name):
+                    hopeless.append(subscriber)
+                else:
+                    subscriber.missed[lane.form.name] = None
+        for subscriber in hopeless:
+            subscriber.stop(CloseCode.POLICY_VIOLATION, TOO_SLOW)
         return delivered
+
+    def subscribers(self, stream: str) -> list[Subscriber]:
+        """Return who listens to a stream."""
+        lanes = self._lanes.get(stream, {}).values()
+        return [subscriber for lane in lanes for subscriber in lane.subscribers]
 
     def tell_all(self, subscribers: Iterable[Subscriber], stream: str, body: Body) -> None:
         """Tell subscribers at once what is of no stream; `stream` is its name in combined form."""

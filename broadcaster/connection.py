@@ -13,6 +13,7 @@ that breaks a rule is told so in a close frame; whatever it sends, nobody else n
 import asyncio
 import logging
 import socket
+from collections.abc import Iterable
 from typing import Protocol, cast
 
 from websockets import http11
@@ -22,7 +23,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from broadcaster import control
-from broadcaster.channels import Channels
+from broadcaster.channels import TOO_SLOW, Channels
 from broadcaster.encode import MILLISECOND, frame_of
 from conf.settings import Ws
 
@@ -47,6 +48,9 @@ class House(Protocol):
 
     def arrived(self, connection: "Connection", address: str) -> str | None:
         """Count a connection in; the text of the refusal when there is no room."""
+
+    def subscribe(self, connection: "Connection", names: Iterable[str]) -> None:
+        """Add streams to those the connection listens to."""
 
     def departed(self, connection: "Connection") -> None:
         """Count it out."""
@@ -125,7 +129,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         if self.lagging and now_s - self._lagging_s > ws.slow_reader_s:
-            self.stop(CloseCode.POLICY_VIOLATION, "Reading too slowly")
+            self.stop(CloseCode.POLICY_VIOLATION, TOO_SLOW)
         elif now_s - self._ponged_s > ws.pong_timeout_s:
             self.stop(CloseCode.POLICY_VIOLATION, "Pong timeout")
         elif now_s - self._opened_s > ws.connection_s:
@@ -190,7 +194,7 @@ class Connection(asyncio.Protocol):
         if self.is_open:
             self._deadline_s = 0.0
             self._ponged_s = self._pinged_s = self._loop.time()
-            self._house.channels.subscribe(self, self._asked.names)
+            self._house.subscribe(self, self._asked.names)
 
     def _admit(self, request: Request) -> Response:
         if self._refusal:
@@ -213,7 +217,7 @@ class Connection(asyncio.Protocol):
             return
         if self.lagging:
             # Answers would pile up behind what the client does not read.
-            self.stop(CloseCode.POLICY_VIOLATION, "Reading too slowly")
+            self.stop(CloseCode.POLICY_VIOLATION, TOO_SLOW)
             return
         asked = control.request_of(text)
         if isinstance(asked, str):
@@ -238,7 +242,7 @@ class Connection(asyncio.Protocol):
         self.write(frame_of(control.result(asked, value)))
         if asked.method == "SUBSCRIBE":
             # After the answer, because streams that tell a state say it at once.
-            channels.subscribe(self, asked.names)
+            self._house.subscribe(self, asked.names)
 
     def _pass_on(self) -> None:
         for data in self._library.data_to_send():

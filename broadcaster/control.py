@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from broadcaster.encode import MICROSECOND, MILLISECOND
+from runtime.listen_keys import is_listen_key
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _METHOD = re.compile(r'"method"\s*:\s*(?:"(?P<name>(?:[^"\\]|\\.)*)"|(?P<other>[^\s,}\]]*))')
@@ -74,7 +75,7 @@ def opening_of(target: str) -> Opening:
 
 def is_stream(name: str) -> bool:
     """Tell whether a part of an address names a stream."""
-    return "@" in name
+    return "@" in name or is_listen_key(name)
 
 
 def request_of(text: str) -> Request | str:

@@ -4,6 +4,7 @@ Decimals have 8 places as in all of this dialect; times are milliseconds, or mic
 connections that ask for them. The fields come in the order of API section 11.1.
 """
 
+import json
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from broadcaster.messages import (
     PartialDepth,
     ServerShutdown,
     Trade,
+    UserReport,
 )
 from protocol.names import Instrument
 
@@ -92,6 +94,10 @@ def _book_ticker(body: BookTicker, unit_ns: int) -> str:
     )
 
 
+def _user_report(body: UserReport, unit_ns: int) -> str:
+    return json.dumps(body.report.told(body.told_ns, unit_ns), separators=(",", ":"))
+
+
 def _server_shutdown(body: ServerShutdown, unit_ns: int) -> str:
     return f'{{"e":"serverShutdown","E":{body.told_ns // unit_ns}}}'
 
@@ -111,5 +117,6 @@ _WRITERS: dict[type, Callable[[Any, int], str]] = {
     DepthUpdate: _depth_update,
     PartialDepth: _partial_depth,
     BookTicker: _book_ticker,
+    UserReport: _user_report,
     ServerShutdown: _server_shutdown,
 }

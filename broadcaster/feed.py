@@ -14,7 +14,7 @@ After a gap in the events
 * best prices and partial depth are right at once.
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from broadcaster.depth import DepthWindow, KnownLevels
 from broadcaster.messages import (
@@ -29,7 +29,6 @@ from broadcaster.messages import (
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
 from protocol.names import Instrument
-from protocol.stream import EventStream, Gap
 from protocol.tape import AggTrade, PublicTrade, agg_trade_of
 from protocol.terms import EventFlag, EventKind, Side
 
@@ -83,12 +82,9 @@ class Feed:
         depth: Callable[[int], DepthView | None],
         wanted: Container[str],
     ) -> None:
-        self.lost = 0
-        """Events missed so far."""
         self._catalogue = catalogue
         self._depth = depth
         self._wanted = wanted
-        self._stream: EventStream | None = None
         self._markets: dict[int, _Market] = {}
         self._by_prefix: dict[str, int] = {}
         self._open: tuple[_Market, AggTrade] | None = None
@@ -102,11 +98,18 @@ class Feed:
                 self._learn_levels(number, market)
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:
-        """Take in the Event rows of whole commands; return what is to be told at once."""
+        """Take in the Event rows of whole commands, in order; return what is to be told at once."""
         out: list[Message] = []
-        for fresh in self._in_order(rows, now_ns):
-            self._tell(fresh, now_ns, out)
+        if len(rows):
+            self._tell(rows, now_ns, out)
         return out
+
+    def doubt(self, now_ns: int) -> None:
+        """Note that events were lost before those that come next."""
+        self.learn()
+        for market in self._markets.values():
+            market.touch()
+            market.doubted_ns, market.owed_id = now_ns, 0
 
     def quotes(self, now_ns: int) -> list[Message]:
         """Return the best prices that changed since the last call."""
@@ -158,31 +161,7 @@ class Feed:
         view = self._depth(number) if levels else None
         return None if view is None else _partial_depth(market.instrument, view, levels)
 
-    def _in_order(self, rows: Rows, now_ns: int) -> Iterator[Rows]:
-        if len(rows) and self._stream is None:
-            self._stream = EventStream(int(rows["event_seq"][0]))
-        while len(rows):
-            assert self._stream is not None
-            try:
-                yield self._stream.take(rows)
-            except Gap as gap:
-                yield self._stream.take(rows[rows["event_seq"] < gap.expected])
-                self._stream.next_event_seq = gap.found
-                rows = rows[rows["event_seq"] >= gap.found]
-                self.lost += gap.found - gap.expected
-                self._after_gap(now_ns)
-            else:
-                return
-
-    def _after_gap(self, now_ns: int) -> None:
-        self.learn()
-        for market in self._markets.values():
-            market.touch()
-            market.doubted_ns, market.owed_id = now_ns, 0
-
     def _tell(self, rows: Rows, now_ns: int, out: list[Message]) -> None:
-        if len(rows) == 0:
-            return
         kinds, flags = rows["kind"], rows["flags"]
         if (kinds == EventKind.INSTRUMENT_ADDED).any():
             self.learn()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from protocol.names import Instrument
 from protocol.tape import AggTrade, PublicTrade
+from protocol.user_reports import Report
 
 Level = tuple[int, int]
 """Price and quantity of one price level; quantity 0: the level is gone."""
@@ -65,7 +66,14 @@ class ServerShutdown(NamedTuple):
     told_ns: int
 
 
-Body = Trade | Aggregate | DepthUpdate | PartialDepth | BookTicker | ServerShutdown
+class UserReport(NamedTuple):
+    """What one account is told on its listen key."""
+
+    report: Report
+    told_ns: int
+
+
+Body = Trade | Aggregate | DepthUpdate | PartialDepth | BookTicker | UserReport | ServerShutdown
 
 
 class Message(NamedTuple):

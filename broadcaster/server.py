@@ -8,7 +8,7 @@ Three clocks run beside: the windows of depth streams, and a look at every conne
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from websockets.frames import CloseCode
@@ -16,16 +16,21 @@ from websockets.frames import CloseCode
 from broadcaster.channels import Channels
 from broadcaster.connection import Connection
 from broadcaster.feed import Feed
+from broadcaster.intake import Intake
 from broadcaster.messages import ServerShutdown
+from broadcaster.user_streams import UserStreams
 from conf.settings import Ws
 from protocol.board_reads import DepthView
+from protocol.layout import Rows
 from protocol.names import Instrument
 from protocol.records import Event
+from protocol.user_feed import Names, UserFeed
 from runtime import clock
 from runtime.endpoints import WrongFrame, rows_in
 
 FAST_WINDOW_S = 0.1
 CONNECT_WINDOW_S = 300
+SWEEP_S = 600
 SPARE_CONNECTIONS = 256
 """Sockets beyond the limit that still get a proper refusal; further ones are just closed."""
 GOODBYE_S = 2.0
@@ -42,15 +47,38 @@ class Source(Protocol):
         """Call `take` with up to `limit` frames at a time whenever some have come."""
 
 
+class Market(Protocol):
+    """What is read beside the events (`broadcaster.catalogue.Catalogue`)."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Return all instruments, by number."""
+
+    def depth(self, instrument: int) -> DepthView | None:
+        """Return the newest published depth; None while there is none to read."""
+
+    def names(self) -> Names:
+        """Return what the user feed asks."""
+
+
+class Keys(Protocol):
+    """The listen keys (`runtime.listen_keys.ListenKeys`)."""
+
+    def account_of(self, key: str) -> int | None:
+        """Return whose key it is; None when it is not alive."""
+
+    def sweep(self) -> int:
+        """Remove what is left of expired keys."""
+
+
 class Server:
-    """One broadcaster. `catalogue` and `depth` as for Feed."""
+    """One broadcaster."""
 
     def __init__(
         self,
         ws: Ws,
         source: Source,
-        catalogue: Callable[[], Sequence[Instrument]],
-        depth: Callable[[int], DepthView | None],
+        market: Market,
+        keys: Keys,
         log: logging.Logger,
     ) -> None:
         self.ws = ws
@@ -58,7 +86,10 @@ class Server:
         self._log = log
         self._source = source
         self.channels = Channels()
-        self._feed = Feed(catalogue, depth, self.channels)
+        self._intake = Intake()
+        self._feed = Feed(market.instruments, market.depth, self.channels)
+        self._users = UserStreams(UserFeed(market.names()), keys.account_of)
+        self._keys = keys
         self.channels.current = self._feed.current
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -68,7 +99,6 @@ class Server:
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushed_s = 0.0
-        self._lost = 0
 
     @property
     def connections(self) -> int:
@@ -95,6 +125,7 @@ class Server:
         self._every(FAST_WINDOW_S, self._close_fast_windows)
         self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
         self._every(1.0, self._check_connections)
+        self._every(SWEEP_S, self._sweep_keys)
 
     async def stop(self) -> None:
         """Tell everybody, say goodbye, and wait a little for the answers."""
@@ -136,20 +167,39 @@ class Server:
         if not self._connections:
             self._empty.set()
 
+    def subscribe(self, connection: Connection, names: Iterable[str]) -> None:
+        """Add streams to those a connection listens to."""
+        asked = list(names)
+        for name in asked:
+            self._users.listen(name)
+        self.channels.subscribe(connection, asked)
+
     def _take(self, frames: list[bytes]) -> None:
-        now_ns = clock.wall_ns()
         for frame in frames:
             try:
                 rows = rows_in(Event, frame)
             except WrongFrame as wrong:
                 self._log.error("market frame left out: %s", wrong)
                 continue
-            self.channels.publish(self._feed.take(rows, now_ns))
-        if self._feed.lost != self._lost:
-            self._log.warning("%d events were missed", self._feed.lost - self._lost)
-            self._lost = self._feed.lost
+            self._take_rows(rows, clock.wall_ns())
         if self._flush_at is None:
             self._flush_soon()
+
+    def _take_rows(self, rows: Rows, now_ns: int) -> None:
+        for fresh, after_gap in self._intake.take(rows):
+            if after_gap:
+                self._log.warning("events were missed: %d so far", self._intake.lost)
+                self._feed.doubt(now_ns)
+                self._end_user_streams()
+            self.channels.publish(self._feed.take(fresh, now_ns))
+            self.channels.publish(self._users.take(fresh, now_ns))
+
+    def _end_user_streams(self) -> None:
+        # A report that was missed cannot be made up for; who connects again asks for the state anew.
+        self._flush()
+        for key in self._users.keys:
+            for subscriber in self.channels.subscribers(key):
+                subscriber.stop(CloseCode.SERVICE_RESTART, "Events were missed, connect again")
 
     def _flush_soon(self) -> None:
         loop = asyncio.get_running_loop()
@@ -177,6 +227,11 @@ class Server:
         now_s = asyncio.get_running_loop().time()
         for connection in list(self._connections):
             connection.check(now_s)
+        self.channels.publish(self._users.check(self.channels, clock.wall_ns()))
+        self._flush()
+
+    def _sweep_keys(self) -> None:
+        self._keys.sweep()
 
     def _every(self, interval_s: float, action: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()

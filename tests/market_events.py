@@ -1,16 +1,21 @@
 """Event rows by hand: a small market that writes what the matcher would, and shows its depth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
+from broadcaster.feed import Feed
+from broadcaster.intake import Intake
+from broadcaster.messages import Message
 from protocol.board import DepthLevel
 from protocol.board_reads import DepthView
 from protocol.layout import Rows, rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event
 from protocol.terms import EventFlag, EventKind, Side
+from protocol.user_feed import Names
 
 FIRST_TRADE_ID = 100_000_001
 BTC, ETH, USDT = Asset(0, "BTC", 8), Asset(1, "ETH", 8), Asset(2, "USDT", 8)
@@ -76,6 +81,12 @@ class HandMarket:
                 self._set_level(event, instrument, side, price, level_qty)
         self.trade_ids[instrument] += 1
 
+    def deposit(self, account: int, asset: int, amount: int) -> None:
+        """Let an account get money."""
+        event = self._event(EventKind.DEPOSITED, 0)
+        event["account"], event["asset"] = account, asset
+        event["last_qty"] = event["base_free"] = amount
+
     def other(self, kind: EventKind) -> None:
         """Let something happen that no public stream tells."""
         self._event(kind, 0)
@@ -85,6 +96,15 @@ class HandMarket:
         made = self._events or [rows_of(Event, 0)]
         self._events = []
         return np.concatenate(made)
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """List the instruments, as the board does."""
+        return (BTCUSDT, ETHUSDT)[: len(self.books)]
+
+    def names(self) -> Names:
+        """Tell names, as the board does."""
+        assets = [BTC, ETH, USDT]
+        return Names(self.instruments().__getitem__, assets.__getitem__, lambda _: 0)
 
     def depth(self, instrument: int, levels: int = 100) -> DepthView:
         """Show the best levels, as the board does."""
@@ -117,6 +137,25 @@ class HandMarket:
             book[price] = qty
         else:
             book.pop(price, None)
+
+
+class FedFeed(Feed):
+    """A feed behind an intake, as in the server."""
+
+    def __init__(
+        self, market: HandMarket, wanted: Container[str], depth: Callable[[int], Any] | None = None
+    ) -> None:
+        super().__init__(market.instruments, depth or market.depth, wanted)
+        self.intake = Intake()
+
+    def take(self, rows: Rows, now_ns: int) -> list[Message]:
+        """Take in one frame."""
+        out: list[Message] = []
+        for fresh, after_gap in self.intake.take(rows):
+            if after_gap:
+                self.doubt(now_ns)
+            out += super().take(fresh, now_ns)
+        return out
 
 
 def _side(levels: list[tuple[int, int]]) -> Rows:

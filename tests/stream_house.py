@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import uvloop
@@ -16,7 +18,8 @@ from conf.settings import Ws
 from protocol.records import Event
 from protocol.terms import EventKind, Side
 from runtime.endpoints import frame_of
-from tests.market_events import BTCUSDT, ETHUSDT, HandMarket
+from runtime.listen_keys import ListenKeys
+from tests.market_events import HandMarket
 
 T = TypeVar("T")
 PATIENCE_S = 10.0
@@ -42,6 +45,7 @@ class StreamHouse:
     market: HandMarket
     server: Server
     source: HandSource
+    keys: ListenKeys
 
     @property
     def url(self) -> str:
@@ -77,13 +81,20 @@ class StreamHouse:
 @asynccontextmanager
 async def stream_house(**settings: object) -> AsyncIterator[StreamHouse]:
     """Run a server with these settings of the `ws` section."""
+    with tempfile.TemporaryDirectory() as run:
+        async with _house(Path(run), Ws(**{"port": 0, **settings})) as house:
+            yield house
+
+
+@asynccontextmanager
+async def _house(run: Path, ws: Ws) -> AsyncIterator[StreamHouse]:
     market = HandMarket(instruments=2)
     source = HandSource()
-    ws = Ws(**{"port": 0, **settings})
     log = logging.getLogger("broadcaster")
-    server = Server(ws, source, lambda: (BTCUSDT, ETHUSDT), market.depth, log)
+    keys = ListenKeys(run)
+    server = Server(ws, source, market, keys, log)
     await server.start()
-    house = StreamHouse(market, server, source)
+    house = StreamHouse(market, server, source, keys)
     with market.command():
         market.other(EventKind.ASSET_ADDED)
     house.send()

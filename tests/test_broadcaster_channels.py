@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from websockets.frames import Frame
+from websockets.frames import CloseCode, Frame
 from websockets.streams import StreamReader
 
 from broadcaster.channels import Channels
@@ -22,9 +22,13 @@ class Reader:
     names: dict[str, None] = field(default_factory=dict)
     missed: dict[str, None] = field(default_factory=dict)
     writes: list[bytes] = field(default_factory=list)
+    ended: list[tuple[int, str]] = field(default_factory=list)
 
     def write(self, data: bytes) -> None:
         self.writes.append(data)
+
+    def stop(self, code: CloseCode, reason: str) -> None:
+        self.ended.append((code, reason))
 
     def heard(self) -> list[object]:
         reader = StreamReader()
@@ -181,3 +185,17 @@ def test_everybody_is_told_of_the_shutdown_in_their_form():
     channels.tell_all([raw, wrapped], "!serverShutdown", ServerShutdown(MILLISECOND))
     assert raw.heard() == [_said(1)]
     assert wrapped.heard() == [{"stream": "!serverShutdown", "data": _said(1)}]
+
+
+def test_a_slow_reader_of_a_user_stream_has_to_go():
+    channels, slow, other = Channels(), Reader(), Reader()
+    key = "k" * 64
+    for reader in (slow, other):
+        channels.subscribe(reader, [key])
+    assert channels.subscribers(key) == [slow, other]
+    slow.lagging = True
+    channels.publish([_message(1, key)])
+    channels.flush()
+    assert slow.ended == [(1008, "Reading too slowly")]
+    assert other.heard() == [_said(1)]
+    assert other.ended == []

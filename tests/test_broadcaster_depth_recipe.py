@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadcaster.feed import Feed
 from broadcaster.messages import Aggregate, BookTicker, DepthUpdate, Message, Trade
 from protocol.layout import Rows
 from protocol.terms import EventKind, Side
-from tests.market_events import BTCUSDT, FIRST_TRADE_ID, HandMarket
+from tests.market_events import FIRST_TRADE_ID, FedFeed, HandMarket
 
 pytestmark = pytest.mark.property
 
@@ -75,7 +74,7 @@ class Play:
     def __init__(self) -> None:
         self.market = HandMarket()
         self.now_ns = 2 * 10**18
-        self.feed = Feed(lambda: [BTCUSDT], self.market.depth, _Everything())
+        self.feed = FedFeed(self.market, _Everything())
         self.feed.learn()
         self.clients = {f"btcusdt@depth{end}": Client(self.market) for end in ("", "@100ms")}
         for client in self.clients.values():

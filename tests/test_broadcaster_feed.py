@@ -15,11 +15,10 @@ from broadcaster.messages import (
     Trade,
 )
 from protocol.terms import EventKind, Side
-from tests.market_events import BTCUSDT, ETHUSDT, FIRST_TRADE_ID, HandMarket
+from tests.market_events import BTCUSDT, ETHUSDT, FIRST_TRADE_ID, FedFeed, HandMarket
 
 NOW_NS = 1_800_000_000_000_000_000
 BUY, SELL = Side.BUY, Side.SELL
-INSTRUMENTS = (BTCUSDT, ETHUSDT)
 
 
 class _Everything(Container[str]):
@@ -38,7 +37,7 @@ def feed(market: HandMarket) -> Feed:
 
 
 def _feed(market: HandMarket, wanted: Container[str]) -> Feed:
-    feed = Feed(lambda: INSTRUMENTS, market.depth, wanted)
+    feed = FedFeed(market, wanted)
     feed.learn()
     with market.command():
         market.other(EventKind.ASSET_ADDED)
@@ -131,7 +130,7 @@ def test_a_depth_window_tells_its_ids_and_the_last_quantity_of_each_level(market
         market.level(SELL, 110, 8)
     feed.take(market.rows(), NOW_NS)
     (body,) = _bodies(feed.fast_windows(NOW_NS), "btcusdt@depth@100ms")
-    assert body == DepthUpdate(INSTRUMENTS[0], 4, 7, [(100, 0), (99, 1)], [(110, 8)], NOW_NS)
+    assert body == DepthUpdate(BTCUSDT, 4, 7, [(100, 0), (99, 1)], [(110, 8)], NOW_NS)
 
 
 def test_windows_of_one_stream_follow_each_other_without_a_hole(market, feed):
@@ -162,7 +161,7 @@ def test_the_book_ticker_tells_the_best_prices_when_they_change(market, feed):
         market.level(BUY, 100, 5)
     feed.take(market.rows(), NOW_NS)
     assert feed.quotes(NOW_NS) == [
-        Message("btcusdt@bookTicker", BookTicker(INSTRUMENTS[0], 1, (100, 5), (0, 0)))
+        Message("btcusdt@bookTicker", BookTicker(BTCUSDT, 1, (100, 5), (0, 0)))
     ]
     with market.command():
         market.level(BUY, 99, 5)
@@ -172,7 +171,7 @@ def test_the_book_ticker_tells_the_best_prices_when_they_change(market, feed):
         market.level(SELL, 110, 2)
     feed.take(market.rows(), NOW_NS)
     assert feed.quotes(NOW_NS) == [
-        Message("btcusdt@bookTicker", BookTicker(INSTRUMENTS[0], 3, (100, 5), (110, 2)))
+        Message("btcusdt@bookTicker", BookTicker(BTCUSDT, 3, (100, 5), (110, 2)))
     ]
 
 
@@ -186,7 +185,7 @@ def test_partial_depth_tells_the_best_levels(market, feed):
     for levels in (5, 10, 20):
         (body,) = _bodies(messages, f"btcusdt@depth{levels}@100ms")
         assert body == PartialDepth(
-            INSTRUMENTS[0],
+            BTCUSDT,
             60,
             [(100 - step, step + 1) for step in range(levels)],
             [(110 + step, step + 1) for step in range(levels)],
@@ -197,7 +196,7 @@ def test_partial_depth_tells_the_best_levels(market, feed):
 
 def test_streams_that_tell_a_state_tell_it_on_demand(market, feed):
     _seed(market, feed)
-    assert feed.current("btcusdt@bookTicker") == BookTicker(INSTRUMENTS[0], 3, (100, 5), (110, 7))
+    assert feed.current("btcusdt@bookTicker") == BookTicker(BTCUSDT, 3, (100, 5), (110, 7))
     assert feed.current("btcusdt@depth5@100ms") == feed.current("btcusdt@depth5")
     assert isinstance(feed.current("btcusdt@depth20"), PartialDepth)
     for other in ("btcusdt@trade", "btcusdt@depth", "btcusdt@depth7", "xyz@depth5", "nonsense"):
@@ -211,7 +210,7 @@ def test_what_nobody_wants_is_not_worked_out(market):
         reads.append(number)
         return market.depth(number)
 
-    feed = Feed(lambda: INSTRUMENTS, depth, {"btcusdt@trade"})
+    feed = FedFeed(market, {"btcusdt@trade"}, depth)
     feed.learn()
     reads.clear()
     _seed(market, feed)
@@ -220,11 +219,7 @@ def test_what_nobody_wants_is_not_worked_out(market):
 
 def test_a_book_that_cannot_be_read_is_told_later(market):
     readable = False
-    feed = Feed(
-        lambda: INSTRUMENTS,
-        lambda number: market.depth(number) if readable else None,
-        _Everything(),
-    )
+    feed = FedFeed(market, _Everything(), lambda number: market.depth(number) if readable else None)
     with market.command():
         market.level(BUY, 100, 5)
     feed.take(market.rows(), NOW_NS)
@@ -237,15 +232,15 @@ def test_a_book_that_cannot_be_read_is_told_later(market):
 
 
 def test_an_instrument_that_is_added_has_streams_at_once(market):
-    listed = [INSTRUMENTS[0]]
+    listed = [BTCUSDT]
     feed = Feed(lambda: listed, market.depth, _Everything())
     feed.learn()
     assert feed.current("ethusdt@depth5") is None
-    listed.append(INSTRUMENTS[1])
+    listed.append(ETHUSDT)
     with market.command():
         market.other(EventKind.INSTRUMENT_ADDED)
     feed.take(market.rows(), NOW_NS)
-    assert feed.current("ethusdt@depth5") == PartialDepth(INSTRUMENTS[1], 0, [], [])
+    assert feed.current("ethusdt@depth5") == PartialDepth(ETHUSDT, 0, [], [])
 
 
 def test_events_that_come_twice_are_told_once(market, feed):
@@ -255,7 +250,7 @@ def test_events_that_come_twice_are_told_once(market, feed):
     rows = market.rows()
     assert feed.take(rows, NOW_NS)
     assert feed.take(rows, NOW_NS) == []
-    assert feed.lost == 0
+    assert feed.intake.lost == 0
 
 
 def _lose_and_go_on(market: HandMarket, feed: Feed) -> None:
@@ -283,7 +278,7 @@ class TestAfterAGap:
         before, after = _bodies(told, "btcusdt@depth@100ms")
         assert (before.first_id, before.last_id, before.bids) == (4, 4, [(99, 1)])
         assert (after.first_id, after.last_id, after.bids) == (6, 6, [(97, 1)])
-        assert feed.lost == 1
+        assert feed.intake.lost == 1
 
     def test_an_instrument_that_lost_nothing_goes_on_without_a_seam(self, market, feed):
         _seed(market, feed)
@@ -338,7 +333,7 @@ class TestAfterAGap:
             assert body.asks == ([(price, qty)] if side == SELL else [])
 
     def test_a_single_lost_change_in_a_book_too_deep_to_see_waits_for_the_next(self, market):
-        feed = Feed(lambda: INSTRUMENTS, lambda number: market.depth(number, 1), _Everything())
+        feed = FedFeed(market, _Everything(), lambda number: market.depth(number, 1))
         feed.learn()
         _seed(market, feed)
         with market.command():
