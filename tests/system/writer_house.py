@@ -62,8 +62,12 @@ class House:
         self.database = self._start_database()
         self.matcher = self._start("matcher")
         self.writer = self._start("writer")
-        self.until(lambda: self._told_seq() >= 0, "the matcher takes orders", START_S)
-        self._send(self._story.opening())
+        try:
+            self.until(lambda: self._told_seq() >= 0, "the matcher takes orders", START_S)
+            self._send(self._story.opening())
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End everything."""
@@ -147,9 +151,9 @@ class House:
         """Wait for a condition; fails with the end of the log when it does not come."""
         deadline = time.monotonic() + seconds
         while not condition():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.matcher.poll() is not None:
                 end = "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
-                raise AssertionError(f"not within {seconds:g} s: {what}\n{end}")
+                raise AssertionError(f"not within {seconds:g} s, or no matcher: {what}\n{end}")
             time.sleep(0.02)
 
     def _replay(self) -> Iterator[Rows]:
