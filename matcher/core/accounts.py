@@ -6,7 +6,7 @@ order: an order knows its place in it, and the last one fills the place of one t
 """
 
 from matcher.core.kernel import fence, inlined, kernel
-from matcher.core.rows import ICEBERG, CountRow
+from matcher.core.rows import ICEBERG, WORKING, CountRow
 from matcher.core.state import Core
 from protocol.board import OrderRow
 from protocol.terms import OrdType, Side
@@ -78,5 +78,7 @@ def count_order(core: Core, order: OrderRow, step: int) -> None:
     counts.orders += step
     if order.flags & ICEBERG:
         counts.icebergs += step
+    if STOPS >> order.ord_type & 1 and order.flags & WORKING == 0:
+        counts.algos += step
     if order.side == Side.BUY:
         counts.buy_qty += step * order.leaves_qty

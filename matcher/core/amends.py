@@ -9,9 +9,11 @@ from matcher.core.emit import cancel_rejected, labeled, order_event, rejected, t
 from matcher.core.filters import lot_fits
 from matcher.core.indexes import is_taken
 from matcher.core.kernel import copy_text, has_text, inlined, kernel, same_text
-from matcher.core.money import asset_held, need_of, unlock
+from matcher.core.legs import leg_at, list_of, sibling_leg
+from matcher.core.lists import tell_list
+from matcher.core.money import shrink_hold
 from matcher.core.orders import give_extra, index_text, rename_order
-from matcher.core.rows import OWN_HOLD, RESTING, MarketRow
+from matcher.core.rows import RESTING, MarketRow
 from matcher.core.self_trade import shrink_level
 from matcher.core.state import Core
 from matcher.core.terms import term_of
@@ -49,19 +51,54 @@ def amend(core: Core, cmd: Command) -> None:
     if reason == NONE:
         slot = find_target(core, cmd)
         reason = check_target(core, cmd, slot)
+    other = 0
     if reason == NONE:
-        reason = check_amend(core, cmd, core.orders[slot])
+        other = other_leg_of(core, core.orders[slot])
+        reason = check_amend(core, cmd, core.orders[slot], other)
     if reason != NONE:
         cancel_rejected(core, cmd, EventKind.AMEND_REJECTED, reason)
         return
     order = core.orders[slot]
     touch(core, order.account)
-    if has_text(cmd.cl_ord_id) and not same_text(cmd.cl_ord_id, order.cl_ord_id):
+    renames = has_text(cmd.cl_ord_id) and not same_text(cmd.cl_ord_id, order.cl_ord_id)
+    if renames:
         labeled(core, cmd, order.order_id, order.cl_ord_id)
         rename_order(core, order, slot, cmd.at_ns)
         copy_text(order.cl_ord_id, cmd.cl_ord_id)
         index_text(core, order, slot)
-    amend_order(core, cmd, core.markets[cmd.instrument], order, slot)
+    if order.extra != 0 and core.extras[order.extra].list != 0:
+        amend_legs(core, cmd, order, slot, other, renames)
+    else:
+        amend_order(core, cmd, core.markets[cmd.instrument], order, slot)
+
+
+@kernel
+def other_leg_of(core: Core, order: OrderRow) -> int:
+    """Return the row of the live leg that an amend of this one changes too; 0: there is none."""
+    number = list_of(core, order)
+    if number == 0:
+        return 0
+    leg = sibling_leg(core.lists[number], core.extras[order.extra].leg)
+    return leg_at(core, number, leg) if leg >= 0 else 0
+
+
+@kernel
+def amend_legs(
+    core: Core, cmd: Command, order: OrderRow, slot: int, other: int, renames: bool
+) -> None:
+    """Amend a member of a list, and the other leg of its OCO, in leg order."""
+    market = core.markets[cmd.instrument]
+    number = list_of(core, order)
+    first, second = slot, other
+    if other != 0:
+        sibling = core.orders[other]
+        if core.extras[sibling.extra].leg < core.extras[order.extra].leg:
+            first, second = other, slot
+    amend_order(core, cmd, market, core.orders[first], first)
+    if second != 0:
+        amend_order(core, cmd, market, core.orders[second], second)
+    if renames:
+        tell_list(core, cmd, EventKind.LIST_UPDATED, number)
 
 
 @inlined
@@ -72,8 +109,8 @@ def order_qty_of(core: Core, order: OrderRow) -> int:
 
 
 @inlined
-def check_amend(core: Core, cmd: Command, order: OrderRow) -> int:
-    """Check an amend of an order that was found, from INVALID_QTY on."""
+def check_amend(core: Core, cmd: Command, order: OrderRow, other: int) -> int:
+    """Check an amend of an order that was found, from INVALID_QTY on; `other`: changed with it."""
     market = core.markets[cmd.instrument]
     if cmd.order_qty <= 0:
         return RejectReason.INVALID_QTY
@@ -85,6 +122,17 @@ def check_amend(core: Core, cmd: Command, order: OrderRow) -> int:
         cmd.cl_ord_id, order.cl_ord_id
     ):
         return RejectReason.DUPLICATE_CL_ORD_ID
+    reason = check_reduction(core, cmd, order)
+    if other != 0:
+        for_other = check_reduction(core, cmd, core.orders[other])
+        if for_other != NONE and (reason == NONE or for_other < reason):
+            return for_other
+    return reason
+
+
+@kernel
+def check_reduction(core: Core, cmd: Command, order: OrderRow) -> int:
+    """Check that an order can be reduced to the command's quantity."""
     order_qty = order_qty_of(core, order)
     if cmd.order_qty > order_qty:
         return RejectReason.AMEND_NOT_DECREASE
@@ -98,7 +146,7 @@ def check_amend(core: Core, cmd: Command, order: OrderRow) -> int:
     return RejectReason.NONE
 
 
-@inlined
+@kernel
 def amend_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
     """Reduce a live order to the command's quantity and tell so."""
     if order.extra == 0:
@@ -106,7 +154,7 @@ def amend_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, sl
     core.extras[order.extra].amends += 1
     cut = order_qty_of(core, order) - cmd.order_qty
     shrunk = shrink_level(core, order, cut) if order.flags & RESTING else 0
-    cut_hold(core, market, order, cut)
+    shrink_hold(core, market, order, cut)
     if market.counted != 0 and order.side == BUY:
         counts_of(core, order.account, order.instrument).buy_qty -= cut
     order.leaves_qty -= cut
@@ -114,16 +162,3 @@ def amend_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, sl
     event = order_event(core, cmd, EventKind.REPLACED, order)
     if shrunk != 0:
         tell_level(core, event, order.instrument, order.level)
-
-
-@kernel
-def cut_hold(core: Core, market: MarketRow, order: OrderRow, cut: int) -> None:
-    """Free what `cut` of an order's leaves holds; an own hold is so much for each unit."""
-    asset = asset_held(market, order.side)
-    if order.flags & OWN_HOLD == 0:
-        unlock(core, order.account, asset, need_of(market, order.side, order.price, cut))
-        return
-    extra = core.extras[order.extra]
-    part = extra.hold // order.leaves_qty * cut
-    extra.hold -= part
-    unlock(core, order.account, asset, part)

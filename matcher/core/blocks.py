@@ -100,6 +100,10 @@ class RowView:
         """Fill the row with zeros."""
         self._row.view(np.uint8)[:] = 0
 
+    def copy_from(self, other: "RowView") -> None:
+        """Take over every byte of another row."""
+        self._row.view(np.uint8)[:] = other._row.view(np.uint8)
+
 
 class TextView:
     """One text field, interpreted: five signed words that can be read and written."""

@@ -1,11 +1,14 @@
-"""Cancel one order, or all of an account; and what every search for an order has in common."""
+"""Cancel one order, a list, or all of an account; and how every command finds its order."""
 
 from matcher.core.accounts import touch
 from matcher.core.book import leave_level
 from matcher.core.checks import NONE, check_canceler
 from matcher.core.emit import cancel_rejected, end_event, labeled, tell_level
+from matcher.core.ends import end_order
 from matcher.core.indexes import find_by_text, find_order
 from matcher.core.kernel import has_text, inlined, kernel, same_text
+from matcher.core.legs import find_list, list_of
+from matcher.core.lists import cancel_legs
 from matcher.core.money import free_hold
 from matcher.core.orders import gather_account, release_order, sort_by_order_id
 from matcher.core.rows import RESTING, MarketRow
@@ -92,17 +95,52 @@ def cancel_target(core: Core, cmd: Command, label: bytes) -> bool:
 
 @inlined
 def cancel_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
-    """Cancel a live order: out of its queue, its hold freed, told, its row released."""
+    """Cancel a live order: out of its queue, its hold freed, told, its row released.
+
+    A member of a list takes its whole list along.
+    """
+    if order.flags & RESTING == 0 or order.extra != 0:
+        cancel_rare(core, cmd, market, order, slot)
+        return
     touch(core, order.account)
     free_hold(core, market, order)
     order.updated_ns = cmd.at_ns
-    if order.flags & RESTING:
-        leave_level(core, market, order)
-        event = end_event(core, cmd, EventKind.CANCELED, order, OrdStatus.CANCELED)
-        tell_level(core, event, order.instrument, order.level)
-    else:
-        end_event(core, cmd, EventKind.CANCELED, order, OrdStatus.CANCELED)
+    leave_level(core, market, order)
+    event = end_event(core, cmd, EventKind.CANCELED, order, OrdStatus.CANCELED)
+    tell_level(core, event, order.instrument, order.level)
     release_order(core, market, order, slot, cmd.at_ns)
+
+
+@kernel
+def cancel_rare(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
+    """Cancel an order that is not a plain resting one."""
+    number = list_of(core, order)
+    if number != 0:
+        cancel_legs(core, cmd, number)
+    else:
+        end_order(core, cmd, market, order, slot, EventKind.CANCELED, OrdStatus.CANCELED, 0)
+
+
+@kernel
+def cancel_list(core: Core, cmd: Command) -> None:
+    """Cancel the list that a command names, or say why not."""
+    reason = check_canceler(core, cmd.account)
+    if reason == NONE and cmd.instrument >= core.state.instruments:
+        reason = RejectReason.UNKNOWN_INSTRUMENT
+    number = 0
+    text = cmd.list_cl_ord_id
+    if reason == NONE:
+        number = find_list(core, cmd.account, cmd.instrument, cmd.order_id, text)
+        if number == 0:
+            reason = RejectReason.UNKNOWN_LIST
+        elif has_text(text) and not same_text(core.lists[number].cl_ord_id, text):
+            reason = RejectReason.ORDER_ID_MISMATCH
+    if reason != NONE:
+        cancel_rejected(core, cmd, EventKind.CANCEL_REJECTED, reason)
+        return
+    if has_text(cmd.cl_ord_id):
+        labeled(core, cmd, 0, cmd.cl_ord_id)
+    cancel_legs(core, cmd, number)
 
 
 @kernel

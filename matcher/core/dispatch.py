@@ -7,11 +7,15 @@ the event buffer has no room for the most events that any command could make.
 from matcher.core.accounts import settle_accounts
 from matcher.core.admin import administer
 from matcher.core.amends import amend, replace
-from matcher.core.cancels import cancel, cancel_all
+from matcher.core.cancels import cancel, cancel_all, cancel_list
 from matcher.core.continuous import enter
 from matcher.core.emit import LAST, command_rejected
+from matcher.core.expiries import first_expiry_ns
+from matcher.core.follow_ups import follow_up
 from matcher.core.funding import deposit, withdraw
 from matcher.core.kernel import array_address, entry, inlined, kernel, memory_at, rows_at
+from matcher.core.list_entry import gather
+from matcher.core.sessions import set_phase, tick
 from matcher.core.state import Core
 from protocol.records import Command
 from protocol.rejects import RejectReason
@@ -48,7 +52,11 @@ def apply_command(core: Core, cmd: Command) -> None:
     state.seq = cmd.seq
     state.at_ns = cmd.at_ns
     kind = cmd.kind
-    if kind == CommandKind.ENTER:
+    if state.gathered != 0 and (kind != CommandKind.ENTER or cmd.list_kind == 0):
+        state.gathered = 0
+    if kind == CommandKind.ENTER and cmd.list_kind != 0:
+        gather(core, cmd)
+    elif kind == CommandKind.ENTER:
         enter(core, cmd)
     elif kind == CommandKind.CANCEL:
         cancel(core, cmd)
@@ -71,6 +79,12 @@ def apply_rare(core: Core, cmd: Command) -> None:
         amend(core, cmd)
     elif kind == CommandKind.CANCEL_ALL:
         cancel_all(core, cmd)
+    elif kind == CommandKind.CANCEL_LIST:
+        cancel_list(core, cmd)
+    elif kind == CommandKind.SET_PHASE:
+        set_phase(core, cmd)
+    elif kind == CommandKind.TICK:
+        tick(core, cmd)
     elif kind == CommandKind.DEPOSIT:
         deposit(core, cmd)
     elif kind == CommandKind.WITHDRAW:
@@ -81,10 +95,14 @@ def apply_rare(core: Core, cmd: Command) -> None:
         command_rejected(core, cmd, RejectReason.UNKNOWN_COMMAND)
 
 
-@kernel
-def follow_up(core: Core, cmd: Command) -> None:
-    """Let everything act that the command has queued, until nothing is left."""
-    core.state.follow_ups = 0
+@inlined
+def next_due_ns(core: Core) -> int:
+    """Return when a TICK finds something to do next; 0: nothing is planned."""
+    phases = core.state.phase_due_ns
+    orders = first_expiry_ns(core)
+    if phases == 0 or orders == 0:
+        return phases + orders
+    return min(phases, orders)
 
 
 @inlined
@@ -98,5 +116,5 @@ def update_status(core: Core) -> None:
     status.instruments = state.instruments
     status.accounts = state.accounts
     status.assets = state.assets
-    status.next_due_ns = state.phase_due_ns
+    status.next_due_ns = next_due_ns(core)
     status.seq = state.seq

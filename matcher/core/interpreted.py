@@ -115,3 +115,8 @@ def prefetch(block: object, index: int, line: int) -> None:
 def clear_row(row: object) -> None:
     """Fill a row with zeros."""
     cast(RowView, row).clear()
+
+
+def copy_row(to: object, source: object) -> None:
+    """Copy every byte of a row into another of the same record."""
+    cast(RowView, to).copy_from(cast(RowView, source))

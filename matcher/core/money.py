@@ -1,18 +1,19 @@
 """Money: what orders hold, and what a trade moves.
 
 An order holds price × leaves × quote scale (BUY) or leaves × base scale (SELL); a mark says that it
-holds something else, kept as an amount in its extra row (market's "What an order holds"). A trade is
+holds something else, kept as an amount in its extra row (market's "What an order holds"), another one
+that this amount stands in its list's row, once for both legs of an OCO. A trade is
 settled at once, fees included: nothing is owed between two events, and per asset nothing is made or
 lost (rule R-3). All products are exact and bounded by 2^62 by the instrument's terms.
 """
 
 from matcher.core.accounts import touch
 from matcher.core.kernel import inlined, kernel
-from matcher.core.rows import OWN_HOLD, MarketRow
+from matcher.core.rows import LIST_LEGS, OWN_HOLD, SHARED_HOLD, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import FULL_SHARE
 from protocol.board import BalanceRow, OrderRow
-from protocol.terms import Side
+from protocol.terms import ListKind, Side
 
 BUY = int(Side.BUY)
 FEE_ACCOUNT = 0
@@ -38,14 +39,6 @@ def need_of(market: MarketRow, side: int, price: int, qty: int) -> int:
 
 
 @inlined
-def hold_of(core: Core, market: MarketRow, order: OrderRow) -> int:
-    """Return what an order holds."""
-    if order.flags & OWN_HOLD:
-        return core.extras[order.extra].hold
-    return need_of(market, order.side, order.price, order.leaves_qty)
-
-
-@inlined
 def lock(core: Core, account: int, asset: int, amount: int) -> None:
     """Move an amount from free to locked."""
     balance = balance_of(core, account, asset)
@@ -63,22 +56,82 @@ def unlock(core: Core, account: int, asset: int, amount: int) -> None:
 
 @inlined
 def free_hold(core: Core, market: MarketRow, order: OrderRow) -> None:
-    """Free all that an order holds."""
-    unlock(core, order.account, asset_held(market, order.side), hold_of(core, market, order))
+    """Free all that an order holds, as it ends; what an OCO still needs its other leg keeps."""
     if order.flags & OWN_HOLD:
-        core.extras[order.extra].hold = 0
+        free_own_hold(core, market, order)
+    else:
+        need = need_of(market, order.side, order.price, order.leaves_qty)
+        unlock(core, order.account, asset_held(market, order.side), need)
 
 
 @kernel
-def own_hold(core: Core, market: MarketRow, order: OrderRow, amount: int) -> None:
-    """Let an order with an extra row hold `amount` instead of what it held, freeing the rest.
+def free_own_hold(core: Core, market: MarketRow, order: OrderRow) -> None:
+    """Free a hold of its own, or what the other leg of its OCO does not need of a shared one."""
+    extra = core.extras[order.extra]
+    amount = extra.hold
+    extra.hold = 0
+    if order.flags & SHARED_HOLD:
+        order.flags &= ~SHARED_HOLD
+        row = core.lists[extra.list]
+        amount = row.hold
+        row.hold = 0
+        other = core.list_legs[extra.list * LIST_LEGS + other_leg(row.kind, extra.leg)]
+        if other != 0:
+            leg = core.orders[other]
+            leg.flags &= ~SHARED_HOLD
+            kept = min(amount, own_need(core, market, leg, leg.leaves_qty))
+            core.extras[leg.extra].hold = kept
+            amount -= kept
+    unlock(core, order.account, asset_held(market, order.side), amount)
 
-    The amount may be larger: the caller has checked that the free balance covers it.
-    """
-    held = hold_of(core, market, order)
-    unlock(core, order.account, asset_held(market, order.side), held - amount)
-    order.flags |= OWN_HOLD
-    core.extras[order.extra].hold = amount
+
+@kernel
+def take_own_hold(core: Core, order: OrderRow, amount: int) -> None:
+    """Take what a fill uses up out of a hold of its own."""
+    extra = core.extras[order.extra]
+    if order.flags & SHARED_HOLD:
+        core.lists[extra.list].hold -= amount
+    else:
+        extra.hold -= amount
+
+
+@inlined
+def other_leg(kind: int, leg: int) -> int:
+    """Return the number of the other leg of the OCO that a leg belongs to."""
+    return 1 - leg if kind == ListKind.OCO else 3 - leg
+
+
+@kernel
+def own_need(core: Core, market: MarketRow, order: OrderRow, leaves: int) -> int:
+    """Return what an order with a hold of its own needs to hold with `leaves` left of it."""
+    if order.side != BUY:
+        return leaves * market.base_scale
+    extra = core.extras[order.extra]
+    if extra.hold_price == 0:
+        return extra.hold
+    return extra.hold_price * leaves * market.quote_scale
+
+
+@kernel
+def shrink_hold(core: Core, market: MarketRow, order: OrderRow, cut: int) -> None:
+    """Free what an order need not hold any more when `cut` is about to be taken off its leaves."""
+    asset = asset_held(market, order.side)
+    if order.flags & OWN_HOLD == 0:
+        unlock(core, order.account, asset, need_of(market, order.side, order.price, cut))
+        return
+    extra = core.extras[order.extra]
+    wanted = own_need(core, market, order, order.leaves_qty - cut)
+    if order.flags & SHARED_HOLD == 0:
+        surplus = max(0, extra.hold - wanted)
+        extra.hold -= surplus
+    else:
+        row = core.lists[extra.list]
+        other = core.list_legs[extra.list * LIST_LEGS + other_leg(row.kind, extra.leg)]
+        leg = core.orders[other]
+        wanted = max(wanted, own_need(core, market, leg, leg.leaves_qty))
+        surplus = max(0, row.hold - wanted)
+        row.hold -= surplus
+    unlock(core, order.account, asset, surplus)
 
 
 @inlined
@@ -99,7 +152,7 @@ def settle_buyer(
     quote.free += taken - cost
     balance_of(core, order.account, market.base_asset).free += base - fee
     if order.flags & OWN_HOLD:
-        core.extras[order.extra].hold -= taken
+        take_own_hold(core, order, taken)
     if fee != 0:
         touch(core, FEE_ACCOUNT)
         balance_of(core, FEE_ACCOUNT, market.base_asset).free += fee
@@ -116,7 +169,7 @@ def settle_seller(
     balance_of(core, order.account, market.base_asset).locked -= base
     balance_of(core, order.account, market.quote_asset).free += cost - fee
     if order.flags & OWN_HOLD:
-        core.extras[order.extra].hold -= base
+        take_own_hold(core, order, base)
     if fee != 0:
         touch(core, FEE_ACCOUNT)
         balance_of(core, FEE_ACCOUNT, market.quote_asset).free += fee
@@ -125,10 +178,13 @@ def settle_seller(
 
 @inlined
 def part_of_hold(core: Core, market: MarketRow, order: OrderRow, qty: int, cost: int) -> int:
-    """Return what a fill of a buyer takes from its hold: its price × quantity, or the cost."""
+    """Return what a fill of a buyer takes from its hold: hold price × quantity, or the cost."""
+    price = order.price
     if order.flags & OWN_HOLD:
-        return cost
-    return order.price * qty * market.quote_scale
+        price = core.extras[order.extra].hold_price
+        if price == 0:
+            return cost
+    return price * qty * market.quote_scale
 
 
 @inlined

@@ -8,11 +8,14 @@ account's list, counted for R-4; one that is done at once never is.
 """
 
 from matcher.core.accounts import count_order, list_order, touch, unlist_order
+from matcher.core.expiries import drop_expiry, note_expiry
 from matcher.core.indexes import LOW, finish_text, id_tag, put, take_out, text_entry
 from matcher.core.kernel import clear_row, has_text, inlined, kernel
+from matcher.core.legs import drop_leg
 from matcher.core.rows import LISTED, WORKING, MarketRow
 from matcher.core.state import Core
 from protocol.board import OrderRow
+from protocol.terms import TimeInForce
 
 
 @inlined
@@ -65,6 +68,8 @@ def list_live(core: Core, market: MarketRow, order: OrderRow, slot: int) -> None
     list_order(core, order, slot)
     if market.counted != 0:
         count_order(core, order, 1)
+    if order.extra != 0 and order.time_in_force == TimeInForce.GTD:
+        note_expiry(core, order, slot)
 
 
 @inlined
@@ -95,9 +100,13 @@ def release_order(core: Core, market: MarketRow, order: OrderRow, slot: int, at_
 
 @kernel
 def release_extra(core: Core, order: OrderRow) -> None:
-    """Free an order's extra row."""
+    """Free an order's extra row; the clock and its list forget the order."""
     state = core.state
     extra = core.extras[order.extra]
+    if extra.expiry_pos != 0:
+        drop_expiry(core, order)
+    if extra.list != 0:
+        drop_leg(core, order)
     state.slices -= extra.slices
     extra.order = state.free_extra
     state.free_extra = order.extra

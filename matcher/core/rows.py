@@ -19,6 +19,17 @@ LISTED = 32
 """Live beyond its command: found by id, counted, in its account's list."""
 RAN_OUT = 64
 """MARKET by quote quantity: the book ended before the money did (rule C-6)."""
+SHARED_HOLD = 128
+"""With OWN_HOLD: leg of an OCO; what both hold stands in `ListRow.hold`."""
+
+WATCHING = 1
+"""`ExtraRow.place` of an order outside the book: a stop in the trigger ladders,"""
+ELECTED = 2
+"""a stop that fired and queues to act,"""
+WAITING = 3
+"""an AT_CLOSE order before the closing call,"""
+IN_CALL = 4
+"""an order without a limit that waits for the uncross."""
 
 FINISHED = 1 << 31
 """Set in a text index entry that points to a remembered finished id, not to an order."""
@@ -112,12 +123,13 @@ class MarketRow(Record, size=320):
     """Last of the trailing stops that track the lowest price, linked likewise."""
     falling_tail: i64
     """Last of the trailing stops that track the highest price."""
+    pending: i64
+    """First of its lists whose pending legs have not entered, linked by `ListRow.later`."""
 
     spare_2: i64
     spare_3: i64
     spare_4: i64
     spare_5: i64
-    spare_6: i64
 
 
 class CountRow(Record, size=32):
@@ -158,9 +170,41 @@ class ListRow(Record, size=96):
     prev: u32
     queued: u32
     """Next list whose filled working order lets its pending legs in."""
-    spare: u32
+    later: u32
     cl_ord_id: text40
-    spare_0: i64
+    earlier: u32
+    spare: u32
+
+
+class CallRow(Record, size=128):
+    """What the price search of a call works on and finds (`auction.py`)."""
+
+    price: i64
+    """Auction price; 0: nothing can trade."""
+    paired_qty: i64
+    surplus: i64
+    """Bid minus ask quantity at the price."""
+    demand: i64
+    """Quantity that buys at the price looked at,"""
+    supply: i64
+    """and that sells."""
+    volume: i64
+    """Largest executable volume so far,"""
+    distance: i64
+    """its least absolute surplus,"""
+    lowest: i64
+    """and the first and last candidate price that have both."""
+    highest: i64
+    last_buying: i64
+    """Last of these with a buy surplus; 0: none."""
+    ends_selling: i64
+    """1: the last of these has a sell surplus."""
+    low: i64
+    """Candidates: every tick from `low` to `high`, or, with `ticks` 0, the limits alone."""
+    high: i64
+    ticks: i64
+    reference: i64
+    rule: i64
 
 
 class FinishedRow(Record, size=64):

@@ -4,9 +4,11 @@ from matcher.core.accounts import touch
 from matcher.core.book import leave_level, visible_of
 from matcher.core.emit import order_event, tell_level
 from matcher.core.kernel import inlined, kernel
-from matcher.core.money import asset_held, free_hold, need_of, unlock
+from matcher.core.legs import list_of
+from matcher.core.lists import after_end
+from matcher.core.money import free_hold, shrink_hold
 from matcher.core.orders import give_extra, release_order
-from matcher.core.rows import ICEBERG, LISTED, OWN_HOLD, RESTING, MarketRow
+from matcher.core.rows import ICEBERG, LISTED, RESTING, MarketRow
 from matcher.core.state import Core
 from matcher.core.trading import uncount_fill
 from protocol.board import OrderRow
@@ -39,8 +41,36 @@ def prevent(
         _tell_match(event, match_id, price, maker.account, maker.order_id)
     core.extras[maker.extra].last_prevented_id = match_id
     core.extras[taker.extra].last_prevented_id = match_id
+    number = list_of(core, maker)
+    leg = core.extras[maker.extra].leg if number != 0 else 0
     if maker.leaves_qty == 0:
         release_order(core, market, maker, slot, cmd.at_ns)
+    else:
+        number = 0
+    if number != 0 or list_of(core, taker) != 0:
+        _settle_lists(core, cmd, market, taker, taker_slot, number, leg)
+
+
+@kernel
+def _settle_lists(
+    core: Core,
+    cmd: Command,
+    market: MarketRow,
+    taker: OrderRow,
+    taker_slot: int,
+    number: int,
+    leg: int,
+) -> None:
+    """Follow up for the lists of a prevented match; `number`, `leg`: a maker that has ended."""
+    takers_number = list_of(core, taker)
+    takers_leg = core.extras[taker.extra].leg
+    ended = taker.leaves_qty == 0
+    if ended:
+        release_order(core, market, taker, taker_slot, cmd.at_ns)
+    if number != 0:
+        after_end(core, cmd, number, leg, False)
+    if ended and takers_number != 0:
+        after_end(core, cmd, takers_number, takers_leg, False)
 
 
 @inlined
@@ -67,7 +97,7 @@ def _take_away(core: Core, cmd: Command, market: MarketRow, slot: int, qty: int)
             shrunk = visible_of(core, order)
             leave_level(core, market, order)
     else:
-        free_part(core, market, order, qty)
+        shrink_hold(core, market, order, qty)
         filled = order.cum_qty != 0
         order.ord_status = OrdStatus.PARTIALLY_FILLED if filled else OrdStatus.NEW
         if rested:
@@ -97,11 +127,3 @@ def shrink_level(core: Core, order: OrderRow, qty: int) -> int:
     if order.flags & ICEBERG:
         core.extras[order.extra].visible_qty = left
     return shown - left
-
-
-@kernel
-def free_part(core: Core, market: MarketRow, order: OrderRow, qty: int) -> None:
-    """Free what `qty` of an order holds; what a market BUY holds is freed when it ends."""
-    if order.flags & OWN_HOLD == 0:
-        amount = need_of(market, order.side, order.price, qty)
-        unlock(core, order.account, asset_held(market, order.side), amount)

@@ -22,6 +22,7 @@ from matcher.core.rows import (
     LIST_LEGS,
     TERM_COLUMNS,
     TIERS,
+    CallRow,
     CountRow,
     FeeTierRow,
     FinishedRow,
@@ -110,6 +111,7 @@ class Core:
     terms: Integers
     levels: Table[LevelRow]
     triggers: Table[TriggerRow]
+    call: CallRow
     lists: Table[ListRow]
     list_legs: SmallNumbers
     gathered: Table[Command]
@@ -160,6 +162,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "terms": (c.instruments, TERM_COLUMNS),
         "levels": (2 * c.price_levels,),
         "triggers": (2 * c.price_levels,),
+        "call": (1,),
         "lists": (c.lists,),
         "list_legs": (c.lists, LIST_LEGS),
         "gathered": (LIST_LEGS,),

@@ -9,8 +9,11 @@ from matcher.core.accounts import counts_of, touch
 from matcher.core.book import BUY, drop_from_level, link_last, unlink, visible_of
 from matcher.core.emit import order_event, tell_level
 from matcher.core.kernel import inlined, kernel
+from matcher.core.legs import list_of
+from matcher.core.lists import after_fill
 from matcher.core.money import (
     asset_held,
+    free_hold,
     maker_rate,
     part_of_hold,
     settle_buyer,
@@ -18,8 +21,17 @@ from matcher.core.money import (
     taker_rate,
 )
 from matcher.core.orders import release_order
-from matcher.core.rows import ICEBERG, RAN_OUT, LevelRow, MarketRow
+from matcher.core.rows import (
+    ICEBERG,
+    LISTED,
+    OWN_HOLD,
+    RAN_OUT,
+    SHARED_HOLD,
+    LevelRow,
+    MarketRow,
+)
 from matcher.core.state import Core
+from matcher.core.stops import note_trade
 from protocol.board import InstrumentRow, OrderRow
 from protocol.records import Command
 from protocol.terms import EventFlag, EventKind, OrdStatus
@@ -44,6 +56,7 @@ def trade_with_maker(
     cmd: Command,
     market: MarketRow,
     taker: OrderRow,
+    taker_slot: int,
     slot: int,
     price: int,
     new_agg_trade: bool,
@@ -76,7 +89,10 @@ def trade_with_maker(
         use_slice(core, level, maker, slot, qty)
     if market.counted != 0:
         uncount_fill(core, maker, qty)
+        if taker.flags & LISTED:
+            uncount_fill(core, taker, qty)
     row = core.instruments[taker.instrument]
+    price_before = row.last_px
     print_trade(row, cmd, price, qty, new_agg_trade)
     event = order_event(core, cmd, EventKind.TRADE, maker)
     event.flags |= MAKER
@@ -98,8 +114,45 @@ def trade_with_maker(
     event.asset = asset_held(market, maker.side)
     event.trade_id = row.next_trade_id - 1
     event.agg_trade_id = row.next_agg_trade_id - 1
+    if market.stops != 0:
+        note_trade(core, market, price, price_before, cmd.at_ns)
+    if (maker.extra | taker.extra) != 0 and list_of(core, maker) | list_of(core, taker) != 0:
+        settle_lists(core, cmd, market, taker, taker_slot, maker, slot)
+    elif maker.leaves_qty == 0:
+        release_order(core, market, maker, slot, cmd.at_ns)
+
+
+@kernel
+def settle_lists(
+    core: Core,
+    cmd: Command,
+    market: MarketRow,
+    taker: OrderRow,
+    taker_slot: int,
+    maker: OrderRow,
+    slot: int,
+) -> None:
+    """End what a trade has filled, then follow up for the lists of both sides, maker's first."""
+    number = list_of(core, maker)
+    leg = core.extras[maker.extra].leg
+    takers_number = list_of(core, taker)
+    takers_leg = core.extras[taker.extra].leg
     if maker.leaves_qty == 0:
         release_order(core, market, maker, slot, cmd.at_ns)
+    if taker.leaves_qty == 0 and taker.flags & RAN_OUT == 0:
+        release_filled(core, cmd, market, taker, taker_slot)
+    if number != 0:
+        after_fill(core, cmd, number, leg)
+    if takers_number != 0:
+        after_fill(core, cmd, takers_number, takers_leg)
+
+
+@inlined
+def release_filled(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
+    """Forget an order that was filled as a taker; what a market BUY held too much is freed."""
+    if order.flags & OWN_HOLD and order.flags & SHARED_HOLD == 0:
+        free_hold(core, market, order)
+    release_order(core, market, order, slot, cmd.at_ns)
 
 
 @inlined

@@ -156,6 +156,16 @@ def _clear_row(_typing: Any, row: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def _copy_row(_typing: Any, to: Any, source: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        size = I64(sig.args[0].record.dtype.itemsize)
+        cgutils.raw_memcpy(builder, args[0], args[1], size, 1)
+        return context.get_dummy_value()
+
+    return types.none(to, source), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _array_address(_typing: Any, array_id: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = builder.add(args[0], I64(interpreted.ARRAY_DATA))
@@ -206,3 +216,4 @@ zeros_above = _twin(_bit_counter("ctlz"), interpreted.zeros_above)
 fence = _twin(_fence, interpreted.fence)
 prefetch = _twin(_prefetch, interpreted.prefetch)
 clear_row = _twin(intrinsic(_clear_row), interpreted.clear_row)
+copy_row = _twin(_copy_row, interpreted.copy_row)
