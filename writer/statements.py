@@ -13,6 +13,7 @@ _NEVER_CHANGED = ("created_ns",)
 MOVE_WATERMARK = (
     b"update watermark set seq = %s, event_seq = %s, at_ns = %s where event_seq = %s"
 )  # fmt: skip
+BRIEF_LOCK = b"set local lock_timeout = '200ms'"
 ACCOUNT_TERMS = {
     name: f"update accounts set {name} = %s where account = %s".encode()
     for name in tables.ACCOUNT_TERMS

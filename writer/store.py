@@ -7,6 +7,7 @@ connects anew and asks for the watermark. The only place in the writer that know
 mode is not used, for it was seen to hang on transactions of 10 MB.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -29,6 +30,7 @@ _CONNECT_TIMEOUT_S = 5
 _NEW_DAYS = 8
 """Days that one batch may bring; rows of further ones go to the default partition."""
 _DAYS_AHEAD = 2
+_DAYS_AGAIN_S = 10.0
 
 
 class Lost(Exception):
@@ -82,6 +84,7 @@ class Store:
         self._connection = connection
         self._encoders = {table.name: CopyEncoder(table.columns) for table in tables.APPENDED}
         self._days = self._found_days()
+        self._days_again = 0.0
 
     def close(self) -> None:
         """Close the connection; a transaction in progress is rolled back."""
@@ -170,18 +173,32 @@ class Store:
         return {name for (name,) in rows}
 
     def make_days(self, days: list[int]) -> None:
-        """Make the partitions of these days, and of some ahead.
+        """Make the partitions of these days, and of some ahead, as far as that is possible now.
 
-        A day that has rows in the default partition keeps them there: it gets no partition.
+        A day that has rows in the default partition keeps them there: it gets no partition. Nor does
+        one while somebody's long query holds the table; writing does not wait for readers.
         """
         wanted = {day + ahead for day in days[:_NEW_DAYS] for ahead in range(_DAYS_AHEAD + 1)}
-        for table, day in product(tables.PARTITIONED, sorted(wanted)):
-            name = statements.day_partition(table, day)
-            if name not in self._days:
-                kept = self._connection.execute(statements.in_default_partition(table, day))
-                if kept.fetchone() is None:
-                    self._connection.execute(statements.make_day(table, day))
-                self._days.add(name)
+        missing = [
+            (table, day)
+            for table, day in product(tables.PARTITIONED, sorted(wanted))
+            if statements.day_partition(table, day) not in self._days
+        ]
+        if not missing or time.monotonic() < self._days_again:
+            return
+        try:
+            for table, day in missing:
+                self._make_day(table, day)
+        except psycopg.errors.LockNotAvailable:
+            self._days_again = time.monotonic() + _DAYS_AGAIN_S
+
+    def _make_day(self, table: Table, day: int) -> None:
+        with self._connection.transaction():
+            self._connection.execute(statements.BRIEF_LOCK)
+            kept = self._connection.execute(statements.in_default_partition(table, day))
+            if kept.fetchone() is None:
+                self._connection.execute(statements.make_day(table, day))
+        self._days.add(statements.day_partition(table, day))
 
 
 def _values(columns: tuple[Column, ...], rows: Rows) -> list[object]:

@@ -288,6 +288,18 @@ def test_a_day_with_rows_in_the_default_partition_keeps_them_there(
     assert reader.execute("select to_regclass('trades_2026_01_02')").fetchone() != (None,)
 
 
+def test_a_long_query_does_not_stop_the_writing(
+    database: str, store: Store, reader: psycopg.Connection[Any]
+) -> None:
+    with psycopg.connect(database) as analyst:
+        analyst.execute("select count(*) from trades")
+        start = time.monotonic()
+        store.write(story()[0])
+        assert time.monotonic() - start < 5
+    assert reader.execute("select count(*) from trades_other").fetchone() == (1,)
+    assert reader.execute("select count(*) from trades").fetchone() == (1,)
+
+
 def test_a_statement_that_takes_too_long_is_given_up(database: str, store: Store) -> None:
     impatient = Store(connect(database, 0.2))
     with psycopg.connect(database) as other:
