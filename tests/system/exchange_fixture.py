@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from commands.rest_venue import Keys, RestClient
@@ -167,3 +168,14 @@ class Exchange:
     def owner(self) -> int:
         """Return the pid of the supervisor that holds the data directory."""
         return claim.owner(self.data_dir)
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """A running exchange that the tests of one file share."""
+    one = Exchange(tmp_path_factory.mktemp("venue") / "data")
+    try:
+        one.start()
+        yield one
+    finally:
+        one.wipe()

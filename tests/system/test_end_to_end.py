@@ -19,34 +19,34 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 ORDER = {"symbol": "BTCUSDT", "type": "LIMIT", "timeInForce": "GTC"}
 
 
-def trade(exchange: Exchange, price: str, qty: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def trade(venue: Exchange, price: str, qty: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Alice buys, Bob sells to her; the two answers."""
-    client = exchange.client()
+    client = venue.client()
     both = []
     for name, side in (("alice", "BUY"), ("bob", "SELL")):
-        keys = exchange.demo_keys(name)
+        keys = venue.demo_keys(name)
         fields = {**ORDER, "side": side, "price": price, "quantity": qty}
         both.append(client.signed("POST", "/api/v3/order", keys, **fields))
     return both[0], both[1]
 
 
-def my_trades(exchange: Exchange, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = exchange.client().signed(
-        "GET", "/api/v3/myTrades", exchange.demo_keys(name), symbol="BTCUSDT"
+def my_trades(venue: Exchange, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = venue.client().signed(
+        "GET", "/api/v3/myTrades", venue.demo_keys(name), symbol="BTCUSDT"
     )
     return found
 
 
-def balance(exchange: Exchange, name: str, asset: str) -> Decimal:
-    account = exchange.client().signed("GET", "/api/v3/account", exchange.demo_keys(name))
+def balance(venue: Exchange, name: str, asset: str) -> Decimal:
+    account = venue.client().signed("GET", "/api/v3/account", venue.demo_keys(name))
     entry = next(one for one in account["balances"] if one["asset"] == asset)
     return Decimal(entry["free"]) + Decimal(entry["locked"])
 
 
-def test_a_trade_is_in_the_answer_the_accounts_the_database_and_the_stream(exchange):
-    before = balance(exchange, "alice", "BTC"), balance(exchange, "bob", "USDT")
-    with exchange.stream("/ws/btcusdt@trade") as stream:
-        bought, sold = trade(exchange, "50000.00", "0.01000")
+def test_a_trade_is_in_the_answer_the_accounts_the_database_and_the_stream(venue):
+    before = balance(venue, "alice", "BTC"), balance(venue, "bob", "USDT")
+    with venue.stream("/ws/btcusdt@trade") as stream:
+        bought, sold = trade(venue, "50000.00", "0.01000")
         told = json.loads(stream.recv(timeout=10))
 
     assert bought["status"] == "NEW"
@@ -59,15 +59,15 @@ def test_a_trade_is_in_the_answer_the_accounts_the_database_and_the_stream(excha
     assert (Decimal(told["p"]), Decimal(told["q"]), told["m"]) == (50000, Decimal("0.01"), True)
 
     for name, answer, maker in (("alice", bought, True), ("bob", sold, False)):
-        mine = next(one for one in my_trades(exchange, name) if one["id"] == number)
+        mine = next(one for one in my_trades(venue, name) if one["id"] == number)
         assert (mine["orderId"], mine["isMaker"]) == (answer["orderId"], maker)
 
     # Fees are taken from what is received: 0.1 % of it.
-    assert balance(exchange, "alice", "BTC") - before[0] == Decimal("0.00999")
-    assert balance(exchange, "bob", "USDT") - before[1] == Decimal("499.5")
+    assert balance(venue, "alice", "BTC") - before[0] == Decimal("0.00999")
+    assert balance(venue, "bob", "USDT") - before[1] == Decimal("499.5")
 
-    exchange.until(exchange.is_written, "the trade in the database")
-    with exchange.database() as database:
+    venue.until(venue.is_written, "the trade in the database")
+    with venue.database() as database:
         row = database.execute(
             "select price, qty, maker_order_id, taker_order_id from trades where trade_id = %s",
             (number,),
@@ -75,15 +75,15 @@ def test_a_trade_is_in_the_answer_the_accounts_the_database_and_the_stream(excha
     assert row == (5_000_000, 1_000, bought["orderId"], sold["orderId"])
 
 
-def test_the_commands_of_the_readme_cross_two_orders(exchange):
+def test_the_commands_of_the_readme_cross_two_orders(venue):
     readme = (ROOT / "README.md").read_text()
     section = readme.partition("## Two orders that cross")[2].partition("\n## ")[0]
     script = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
-    script = script.replace("http://127.0.0.1:3000", exchange.status()["rest"])
+    script = script.replace("http://127.0.0.1:3000", venue.status()["rest"])
     script += re.search(r"`(signed GET /api/v3/myTrades .*?)`", section)[1]  # type: ignore[index]
     done = subprocess.run(
         ["bash", "-euc", script],
-        cwd=exchange.data_dir.parent,
+        cwd=venue.data_dir.parent,
         capture_output=True,
         text=True,
         check=True,
@@ -93,10 +93,10 @@ def test_the_commands_of_the_readme_cross_two_orders(exchange):
     assert answers[2][-1]["orderId"] == answers[0]["orderId"]
 
 
-def test_the_printed_database_client_shows_the_trades(exchange):
-    trade(exchange, "50001.00", "0.00100")
-    exchange.until(exchange.is_written, "the trade in the database")
-    line = re.search(r"PostgreSQL +(\S.*)", exchange.output.read_text())
+def test_the_printed_database_client_shows_the_trades(venue):
+    trade(venue, "50001.00", "0.00100")
+    venue.until(venue.is_written, "the trade in the database")
+    line = re.search(r"PostgreSQL +(\S.*)", venue.output.read_text())
     assert line
     done = subprocess.run(
         ["bash", "-c", f"{line[1]} -Atc 'select count(*) from trades'"],
@@ -107,11 +107,11 @@ def test_the_printed_database_client_shows_the_trades(exchange):
     assert int(done.stdout) >= 1
 
 
-def test_the_readmes_stream_command_prints_trades_as_they_happen(exchange):
+def test_the_readmes_stream_command_prints_trades_as_they_happen(venue):
     readme = (ROOT / "README.md").read_text()
     command = re.search(r"\.venv/bin/python (-m websockets ws://\S+)", readme)
     assert command
-    words = command[1].replace("ws://127.0.0.1:4000", exchange.status()["ws"]).split()
+    words = command[1].replace("ws://127.0.0.1:4000", venue.status()["ws"]).split()
     child = subprocess.Popen(
         [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -119,34 +119,32 @@ def test_the_readmes_stream_command_prints_trades_as_they_happen(exchange):
     assert child.stdout
     reader = threading.Thread(target=lambda: seen.extend(child.stdout), daemon=True)  # type: ignore[arg-type]
     reader.start()
-    exchange.until(lambda: any("Connected" in line for line in seen), "connected")
-    trade(exchange, "50002.00", "0.00100")
-    exchange.until(lambda: any('"e":"trade"' in line for line in seen), "a trade")
+    venue.until(lambda: any("Connected" in line for line in seen), "connected")
+    trade(venue, "50002.00", "0.00100")
+    venue.until(lambda: any('"e":"trade"' in line for line in seen), "a trade")
     child.terminate()
     child.wait(10)
 
 
-def test_status_tells_processes_addresses_and_progress(exchange):
-    told = exchange.asked("status")
+def test_status_tells_processes_addresses_and_progress(venue):
+    told = venue.asked("status")
     assert told["state"] == "running"
     names = [one["name"] for one in told["processes"]]
     assert names == ["postgres", "matcher", "writer", "ingress", "broadcaster"]
     assert all(one["state"] in ("ready", "running") for one in told["processes"])
     assert told["rest"].startswith("http://127.0.0.1:")
-    exchange.until(
-        lambda: exchange.status()["seq"] == exchange.status()["watermark"] > 0, "caught up"
-    )
+    venue.until(lambda: venue.status()["seq"] == venue.status()["watermark"] > 0, "caught up")
 
 
-def test_the_demo_keys_are_readable_by_the_owner_alone(exchange):
+def test_the_demo_keys_are_readable_by_the_owner_alone(venue):
     for name in ("demo.json", "demo.env"):
-        mode = (exchange.data_dir / name).stat().st_mode
+        mode = (venue.data_dir / name).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
 
 
-def test_an_account_made_by_the_command_line_can_trade(exchange):
-    keys = exchange.account("carol", "USDT=1000")
-    client = exchange.client()
+def test_an_account_made_by_the_command_line_can_trade(venue):
+    keys = venue.account("carol", "USDT=1000")
+    client = venue.client()
     fields = {**ORDER, "side": "BUY", "price": "100.00", "quantity": "0.10000"}
     assert client.signed("POST", "/api/v3/order", keys, **fields)["status"] == "NEW"
     [order] = client.signed("GET", "/api/v3/openOrders", keys, symbol="BTCUSDT")
@@ -154,10 +152,10 @@ def test_an_account_made_by_the_command_line_can_trade(exchange):
     client.signed("DELETE", "/api/v3/openOrders", keys, symbol="BTCUSDT")
 
 
-def test_a_second_up_on_the_same_data_directory_is_refused(exchange):
-    done = exchange.command("up", "--data-dir", str(exchange.data_dir))
+def test_a_second_up_on_the_same_data_directory_is_refused(venue):
+    done = venue.command("up", "--data-dir", str(venue.data_dir))
     assert done.returncode == 1
-    assert f"pid {exchange.owner()}" in done.stderr
+    assert f"pid {venue.owner()}" in done.stderr
 
 
 def test_what_was_there_is_there_after_a_restart(tmp_path: Path):

@@ -17,45 +17,45 @@ _FLOWS = itertools.count()
 
 
 @pytest.fixture
-def flow(exchange: Exchange) -> Iterator[Flow]:
+def flow(venue: Exchange) -> Iterator[Flow]:
     prefix = f"k{next(_FLOWS)}"
-    one = Flow(exchange.client(), prefix, exchange.demo_keys("alice"), exchange.demo_keys("bob"))
+    one = Flow(venue.client(), prefix, venue.demo_keys("alice"), venue.demo_keys("bob"))
     one.start()
     yield one
     one.finish()
 
 
-def pid_of(exchange: Exchange, victim: str) -> int:
+def pid_of(venue: Exchange, victim: str) -> int:
     if victim == "ingress worker":
-        workers = exchange.process("ingress")["workers"]
+        workers = venue.process("ingress")["workers"]
         return int(workers[0]) if workers else 0
-    return int(exchange.process(victim)["pid"])
+    return int(venue.process(victim)["pid"])
 
 
-def kill(exchange: Exchange, victim: str) -> None:
+def kill(venue: Exchange, victim: str) -> None:
     """Kill it and wait until the exchange is whole again, with another in its place."""
-    pid = pid_of(exchange, victim)
+    pid = pid_of(venue, victim)
     os.kill(pid, signal.SIGKILL)
-    exchange.until(
-        lambda: pid_of(exchange, victim) not in (0, pid) and exchange.is_whole(),
+    venue.until(
+        lambda: pid_of(venue, victim) not in (0, pid) and venue.is_whole(),
         f"a new {victim} in place of {pid}",
         60,
     )
 
 
-def go_on(exchange: Exchange, flow: Flow, orders: int = 50) -> None:
+def go_on(venue: Exchange, flow: Flow, orders: int = 50) -> None:
     """Wait until so many more orders have been acknowledged."""
     wanted = len(flow.acknowledged) + orders
-    exchange.until(
+    venue.until(
         lambda: len(flow.acknowledged) >= wanted or flow.failure, f"{orders} more orders", 60
     )
     assert flow.failure == ""
 
 
-def audit(exchange: Exchange, flow: Flow) -> None:
+def audit(venue: Exchange, flow: Flow) -> None:
     """Hold the database, the journal and the running matcher to each other and to what clients were told."""
-    exchange.until(exchange.is_written, "the writer has caught up")
-    with exchange.database() as database:
+    venue.until(venue.is_written, "the writer has caught up")
+    with venue.database() as database:
         kept = database.execute(
             "select cl_ord_id, order_id from orders where cl_ord_id like %s", (f"{flow.prefix}-%",)
         ).fetchall()
@@ -74,36 +74,36 @@ def audit(exchange: Exchange, flow: Flow) -> None:
         if told not in (0, found[text_id])
     } == {}
     assert money == deposits
-    assert exchange.command("journal", "verify").returncode == 0
+    assert venue.command("journal", "verify").returncode == 0
 
 
 @pytest.mark.parametrize(
     "victim", ["matcher", "writer", "ingress", "ingress worker", "broadcaster", "postgres"]
 )
-def test_a_killed_process_comes_back_and_nothing_is_lost_or_doubled(exchange, flow, victim):
-    go_on(exchange, flow)
+def test_a_killed_process_comes_back_and_nothing_is_lost_or_doubled(venue, flow, victim):
+    go_on(venue, flow)
     for _ in range(KILLS):
-        kill(exchange, victim)
-        go_on(exchange, flow)
+        kill(venue, victim)
+        go_on(venue, flow)
     flow.finish()
-    audit(exchange, flow)
+    audit(venue, flow)
 
 
-def test_streams_go_on_after_the_broadcaster_and_the_matcher_were_killed(exchange, flow):
+def test_streams_go_on_after_the_broadcaster_and_the_matcher_were_killed(venue, flow):
     for victim in ("broadcaster", "matcher"):
-        kill(exchange, victim)
-        go_on(exchange, flow)
-        with exchange.stream("/ws/btcusdt@trade") as stream:
+        kill(venue, victim)
+        go_on(venue, flow)
+        with venue.stream("/ws/btcusdt@trade") as stream:
             first, second = (json.loads(stream.recv(timeout=10)) for _ in range(2))
         assert second["t"] == first["t"] + 1
 
 
-def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_handle(exchange, flow):
-    go_on(exchange, flow)
+def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_handle(venue, flow):
+    go_on(venue, flow)
     flow.finish()
-    assert exchange.child is not None
-    exchange.child.kill()
-    exchange.child.wait()
-    exchange.start()
-    assert exchange.is_whole()
-    audit(exchange, flow)
+    assert venue.child is not None
+    venue.child.kill()
+    venue.child.wait()
+    venue.start()
+    assert venue.is_whole()
+    audit(venue, flow)
