@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 import supervisor
 from tests.system.writer_house import House
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 Asked = Callable[..., dict[str, Any]]
 
 

@@ -114,6 +114,10 @@ class House:
         """Start the writer."""
         self.writer = self._start("writer")
 
+    def start_database(self) -> None:
+        """Start the database."""
+        self.database = self._start_database()
+
     def watermark(self) -> int:
         """The last event in the database; -1 while it cannot be asked."""
         try:
