@@ -5,11 +5,12 @@ from typing import Any
 
 import falcon
 import falcon.asgi
+import msgspec
 
 from ingress import account, errors, market, orders, requests
 from ingress.door import Door, Operation
 from ingress.params import Request
-from ingress.responder import Incoming, responder, tell_refusal
+from ingress.responder import Incoming, responder
 
 log = logging.getLogger("ingress")
 
@@ -46,9 +47,9 @@ class Path:
                 setattr(self, f"on_{request.verb.lower()}", respond)
 
 
-def create_app(door: Door, *middleware: Any) -> falcon.asgi.App[Incoming, falcon.asgi.Response]:
-    """Make the application over the parts of one worker. `middleware` has life-span hooks only."""
-    app = falcon.asgi.App(request_type=Incoming, middleware=list(middleware))
+def create_app(door: Door) -> falcon.asgi.App[Incoming, falcon.asgi.Response]:
+    """Make the application over the parts of one worker; it answers every path."""
+    app = falcon.asgi.App(request_type=Incoming)
     for path in {request.path: None for request in OPERATIONS}:
         app.add_route(path, Path(door, path))
     app.add_error_handler(falcon.HTTPError, _refuse_http)
@@ -61,7 +62,7 @@ async def _refuse_http(
 ) -> None:
     """Answer what Falcon itself refuses: no such path, no such verb, a broken header."""
     told = {404: errors.NOT_FOUND, 405: errors.UNSUPPORTED}.get(error.status_code, errors.MALFORMED)
-    tell_refusal(resp, errors.Refused(*told[:2], error.status_code))
+    _tell(resp, errors.Refused(*told[:2], error.status_code))
     resp.set_headers(dict(error.headers or {}))
 
 
@@ -70,4 +71,9 @@ async def _refuse_unknown(
 ) -> None:
     """Answer a bug: the client hears -1000, the log has the rest."""
     log.error("%s %s failed", req.method, req.path, exc_info=error)
-    tell_refusal(resp, errors.Refused(*errors.UNKNOWN))
+    _tell(resp, errors.Refused(*errors.UNKNOWN))
+
+
+def _tell(resp: falcon.asgi.Response, refusal: errors.Refused) -> None:
+    resp.status = refusal.status
+    resp.data = msgspec.json.encode(refusal.body())

@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from ingress import errors
 from ingress.form import Form
-from ingress.params import MICROSECONDS_FROM, Security
+from ingress.params import MICROSECONDS_FROM
 from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
 
 _WINDOW_LIMIT_MS = 60_000
@@ -122,9 +123,9 @@ class Key:
     permissions: frozenset[str]
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
-    def allows(self, security: Security, address: str) -> bool:
-        """Tell whether the key may make such a request from this address."""
-        if security.value not in self.permissions:
+    def allows(self, permission: str, address: str) -> bool:
+        """Tell whether the key holds a permission at this address."""
+        if permission not in self.permissions:
             return False
         if not self.networks:
             return True
@@ -218,12 +219,12 @@ def key_text(header: bytes | None) -> str:
     return text
 
 
-def check_key(key: Key | None, security: Security, address: str) -> Key:
+def check_key(key: Key | None, permission: str, address: str) -> Key:
     """Check that the key exists and may do this from here.
 
     Raises: Refused (-2015).
     """
-    if key is None or not key.allows(security, address):
+    if key is None or not key.allows(permission, address):
         raise errors.Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
     return key
 
@@ -240,7 +241,8 @@ def check_time(fields: Mapping[str, str], now_ns: int, default_window_ms: int) -
         raise errors.illegal("timestamp", "^[0-9]{1,20}$")
     sent = int(text)
     sent_ns = sent * (1_000 if sent >= MICROSECONDS_FROM else 1_000_000)
-    window_us = _window_us(fields, default_window_ms)
+    text = fields.get("recvWindow")
+    window_us = default_window_ms * 1_000 if text is None else _window_us(text)
     if sent_ns - now_ns >= _AHEAD_LIMIT_MS * 1_000_000:
         told = "Timestamp for this request was 1000ms ahead of the server's time."
         raise errors.Refused(-1021, told)
@@ -248,10 +250,9 @@ def check_time(fields: Mapping[str, str], now_ns: int, default_window_ms: int) -
         raise errors.Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def _window_us(fields: Mapping[str, str], default_ms: int) -> int:
-    text = fields.get("recvWindow")
-    if text is None:
-        return default_ms * 1_000
+@lru_cache(maxsize=1024)
+def _window_us(text: str) -> int:
+    """Read recvWindow; a client sends the same one all the time."""
     if not text:
         raise errors.empty("recvWindow")
     try:

@@ -1,21 +1,56 @@
-"""One HTTP connection: uvicorn's, with limits and with the dialect's JSON for what is no request.
+"""One HTTP connection: uvicorn's, with limits, and with a lane of its own for our requests.
 
-Added to uvicorn's httptools protocol: a limit on the size of the head (request line and headers), a
-limit on how long a request may take to arrive, on idle connections from the first byte on, and on
-the number of connections. A request that comes in one packet, as they all do, arms no timer.
+Added to uvicorn's httptools protocol: a limit on the size of the head (request line and headers), on
+how long a request may take to arrive, on idle connections from the first byte on, and on the number of
+connections; the dialect's JSON for what is no request at all; and the lane. A request of the lane's
+table goes straight to its `Serve` when its last byte is in, and its reply back in one write: the ASGI
+messages, Falcon's routing and its objects would cost as much as the order itself. Whatever is
+unusual (a pipelined request, an Expect header, a client that does not read) takes uvicorn's way through
+Falcon, which answers every request, and the same.
 """
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ingress import errors
+from ingress.responder import Reply, Serve, log
+
+Lane = Mapping[tuple[bytes, bytes], Serve]
+"""What answers a verb and a path."""
 
 HEAD_LIMIT = 32 * 1024
 ARRIVAL_LIMIT_S = 30.0
 CONNECTIONS_LIMIT = 10_000
 _IDLE, _HEAD, _BODY = range(3)
+_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
+_CLOSE = b"connection: close\r\n"
+
+
+class _Ignored:
+    """Stands for the event that wakes a reader of the body; nobody reads a lane's body piece by piece."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class LaneCycle:
+    """One request in the lane, with the members that uvicorn's connection looks at."""
+
+    message_event = _Ignored()
+
+    def __init__(self, serve: Serve, query: bytes, *, keep_alive: bool) -> None:
+        self.serve = serve
+        self.query = query
+        self.body = b""
+        self.keep_alive = keep_alive
+        self.more_body = True
+        self.disconnected = False
+        self.response_complete = False
 
 
 class Connection(HttpToolsProtocol):
@@ -23,12 +58,21 @@ class Connection(HttpToolsProtocol):
 
     _state = _IDLE
     _head_size = 0
-    _arrival: Any = None
+    _arrival: asyncio.TimerHandle | None = None
     _refused = False
+    cycle: Any
+    tasks: set[asyncio.Task[Any]]
+    _in_lane: LaneCycle
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lane: Lane = getattr(self.app, "lane", {})
+        self._body_limit: int = getattr(self.app, "body_limit", 1 << 20)
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
         if len(self.connections) > CONNECTIONS_LIMIT:
             self._close_with(errors.overloaded())
             return
@@ -42,7 +86,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes as they come."""
+        """Take bytes as they come. A request in one packet, as nearly all are, arms no timer."""
         if self._refused:
             return
         if self._state != _BODY and not self._head_fits(data):
@@ -60,19 +104,78 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Begin the body of a request."""
+        """Choose the way of a request and begin its body."""
         self._state = _BODY
         self._head_size = 0
+        free = self.cycle is None or self.cycle.response_complete
+        if free and not self.expect_100_continue and not self.flow.write_paused:
+            path, _, query = self.url.partition(b"?")
+            serve = self._lane.get((self.parser.get_method(), path))
+            if serve is not None:
+                kept = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+                self.cycle = LaneCycle(serve, query, keep_alive=kept)
+                return
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        cycle = self.cycle
+        if type(cycle) is not LaneCycle:
+            super().on_body(body)
+            return
+        cycle.body += body
+        if len(cycle.body) > self._body_limit:
+            # The parser stops at the exception; what was sent is refused in `send_400_response`.
+            raise httptools.HttpParserCallbackError("the body is too large")
+
     def on_message_complete(self) -> None:
-        """End a request."""
+        """Serve a request of the lane, now that all of it is here."""
         self._state = _IDLE
-        super().on_message_complete()
+        cycle = self.cycle
+        if type(cycle) is not LaneCycle:
+            super().on_message_complete()
+            return
+        cycle.more_body = False
+        self._in_lane = cycle
+        served = cycle.serve(self.headers, cycle.query, cycle.body, self._address)
+        task = self.loop.create_task(served)
+        self.tasks.add(task)
+        task.add_done_callback(self._served)
+
+    def _served(self, task: "asyncio.Task[Any]") -> None:
+        """Write the reply; there is at most one request of this connection in the lane."""
+        self.tasks.discard(task)
+        if task.cancelled():
+            self.transport.close()
+        elif (error := task.exception()) is None:
+            self._write(self._in_lane, task.result())
+        else:
+            # A bug: the client hears -1000, the log has the rest.
+            log.error("a request failed", exc_info=error)
+            refusal = errors.Refused(*errors.UNKNOWN)
+            self._write(self._in_lane, Reply(500, msgspec.json.encode(refusal.body()), []))
+
+    def _write(self, cycle: LaneCycle, reply: Reply) -> None:
+        cycle.response_complete = True
+        if cycle.disconnected:
+            return
+        parts = [STATUS_LINE[reply.status]]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in reply.headers:
+            parts += (name, b": ", value, b"\r\n")
+        parts += (_JSON % len(reply.body), b"\r\n" if cycle.keep_alive else _CLOSE + b"\r\n")
+        parts.append(reply.body)
+        self.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP."""
-        self._close_with(errors.Refused(*errors.MALFORMED))
+        """Answer bytes that are not HTTP, or more of them than a body may have."""
+        cycle = self.cycle
+        large = type(cycle) is LaneCycle and len(cycle.body) > self._body_limit
+        self._close_with(errors.Refused(*(errors.BODY_TOO_LARGE if large else errors.MALFORMED)))
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: the request is answered as if no upgrade had been asked for."""
@@ -95,10 +198,6 @@ class Connection(HttpToolsProtocol):
         self._stop_clock()
         self._unset_keepalive_if_required()
         body = msgspec.json.encode(refusal.body())
-        head = [
-            STATUS_LINE[refusal.status],
-            b"content-type: application/json\r\nconnection: close\r\n",
-            b"content-length: %d\r\n\r\n" % len(body),
-        ]
+        head = [STATUS_LINE[refusal.status], _JSON % len(body), _CLOSE, b"\r\n"]
         self.transport.write(b"".join([*head, body]))
         self.transport.close()

@@ -5,7 +5,7 @@ WebSocket API. `Door.admit` turns what came in into an `Asked`, in the dialect's
 (API section 2): key, time, signature, parameters.
 """
 
-import logging
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from conf.settings import Rest
 from ingress import auth, errors
 from ingress.auth import KeyRing
 from ingress.form import Form
-from ingress.gateway import Gateway
+from ingress.gateway import Answer, Fields, Gateway
 from ingress.history import Pool, Watermark
 from ingress.kept import Kept
 from ingress.limits import Limits
@@ -28,18 +28,17 @@ TIME_UNITS = {
     b"MILLISECOND": MILLISECOND_NS,
     b"MICROSECOND": 1_000,
 }
-log = logging.getLogger("ingress")
 
 
 @dataclass(slots=True)
 class Asked:
-    """One admitted request: who asks, when, and with which values. `extra_headers` are the answer's."""
+    """One admitted request: who asks, when, and with which values. `order_counts` go to the headers."""
 
     values: dict[str, Any]
     account: int
     now_ns: int
     teller: Teller
-    extra_headers: dict[str, str] = field(default_factory=dict)
+    order_counts: tuple[int, int] | None = None
 
 
 @dataclass
@@ -57,37 +56,44 @@ class Door:
     wall_ns: Callable[[], int]
     kept: Kept = field(default_factory=Kept)
 
+    def __post_init__(self) -> None:
+        """Make what is the same for all requests."""
+        self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
+
     async def admit(
-        self, request: Request, form: Form, api_key: bytes | None, address: str, unit: bytes
+        self, request: Request, form: Form, api_key: bytes, address: str, unit: bytes
     ) -> Asked:
         """Check who asks and read the parameters.
 
         Raises: Refused.
         """
         now_ns = self.wall_ns()
-        teller = Teller(self.views, time_unit(unit))
+        teller = self._tellers.get(unit) or self._teller(unit)
         account = 0
-        if request.security.value:
+        if request.permission:
             text = auth.key_text(api_key)
             held = self.keys.known(text) or await self.keys.find(text)
-            key = auth.check_key(held, request.security, address)
-            if request.security.signed:
+            key = auth.check_key(held, request.permission, address)
+            if request.signed:
                 auth.check_time(form.fields, now_ns, self.rest.recv_window_ms)
                 auth.check_signature(key, form)
             account = key.account
         return Asked(request.parse(form.fields), account, now_ns, teller)
 
+    def ask(self, command: Fields) -> "asyncio.Future[Answer]":
+        """Send a command to the matcher, unless it says that it takes none.
 
-def time_unit(header: bytes) -> int:
-    """Read the header X-MBX-TIME-UNIT as nanoseconds.
+        Raises: Refused (-1008); nothing was journaled then.
+        """
+        if not self.views.is_ready():
+            raise errors.overloaded()
+        return self.gateway.ask(command)
 
-    Raises: Refused (-1194).
-    """
-    unit = TIME_UNITS.get(header.upper())
-    if unit is None:
-        told = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
-        raise errors.Refused(-1194, told)
-    return unit
+    def _teller(self, unit: bytes) -> Teller:
+        if unit.upper() not in self._tellers:
+            told = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
+            raise errors.Refused(-1194, told)
+        return self._tellers[unit.upper()]
 
 
 Operation = Callable[[Door, Asked], Awaitable[Any]]

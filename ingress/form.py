@@ -29,46 +29,76 @@ def read_form(query: bytes, body: bytes) -> Form:
     Raises: Refused (-1100 not UTF-8, -1101 too many or sent twice).
     """
     fields: dict[str, str] = {}
+    if not query and not body:
+        return Form(fields, None, b"")
     if not body:
         signature, payload = _read_part(query, fields)
-        return Form(fields, signature, payload)
-    signature, payload = _read_part(body, fields)
-    if query:
-        asked: dict[str, str] = {}
-        from_query, head = _read_part(query, asked)
-        fields.update(asked)
-        signature = signature if from_query is None else from_query
-        payload = head + payload
+    else:
+        signature, payload = _read_part(body, fields)
+        if query:
+            asked: dict[str, str] = {}
+            from_query, head = _read_part(query, asked)
+            fields.update(asked)
+            signature = signature if from_query is None else from_query
+            payload = head + payload
+    if "signature" in fields:
+        raise _twice()
     return Form(fields, signature, payload)
 
 
 def _read_part(part: bytes, fields: dict[str, str]) -> tuple[str | None, bytes]:
     """Add the pairs of one part to `fields`; return its signature and its bytes without that."""
-    try:
-        text = part.decode()
-    except UnicodeDecodeError:
-        raise errors.Refused(-1100, "Illegal characters found in a parameter.") from None
+    # Clients sign last, so nearly always the signature is the end of the part.
+    payload, found, signature = part.rpartition(b"&signature=")
+    if not found or b"&" in signature or payload.startswith(b"signature="):
+        return _read_unusual(part, fields)
+    text = _text(payload)
+    _add_pairs(text.split("&"), fields, plain="%" not in text and "+" not in text)
+    return _sealed(_text(signature)), payload
+
+
+def _read_unusual(part: bytes, fields: dict[str, str]) -> tuple[str | None, bytes]:
+    """Do the same for a part whose signature is missing or not its end."""
+    text = _text(part)
     pairs = text.split("&")
+    kept = [pair for pair in pairs if not pair.startswith("signature=")]
+    signatures = [pair for pair in pairs if pair.startswith("signature=")]
+    if len(signatures) > 1:
+        raise _twice()
+    _add_pairs(kept, fields, plain="%" not in text and "+" not in text)
+    if not signatures:
+        return None, part
+    return _sealed(signatures[0].partition("=")[2]), "&".join(kept).encode()
+
+
+def _add_pairs(pairs: list[str], fields: dict[str, str], *, plain: bool) -> None:
     if len(pairs) > PARAM_LIMIT:
         told = f"Too many parameters; expected '{PARAM_LIMIT}' and received '{len(pairs)}'."
         raise errors.Refused(-1101, told)
-    plain = "%" not in text and "+" not in text
-    signature: str | None = None
     for pair in pairs:
         name, _, value = pair.partition("=")
         if not plain:
             name, value = _decoded(name), _decoded(value)
-        if name == "signature":
-            # Base64 that was not percent-encoded: its plus signs have just become blanks.
-            signature = value.replace(" ", "+")
-        elif name in fields:
-            raise errors.Refused(-1101, "Duplicate values for a parameter detected.")
-        elif pair:
+        if name in fields:
+            raise _twice()
+        if name:
             fields[name] = value
-    if signature is None:
-        return None, part
-    kept = [pair for pair in pairs if not pair.startswith("signature=")]
-    return signature, "&".join(kept).encode()
+
+
+def _sealed(signature: str) -> str:
+    """Decode a signature; base64 that was not percent-encoded has its plus signs as they are."""
+    return _decoded(signature.replace("+", "%2B")) if "%" in signature else signature
+
+
+def _text(part: bytes) -> str:
+    try:
+        return part.decode()
+    except UnicodeDecodeError:
+        raise errors.Refused(-1100, "Illegal characters found in a parameter.") from None
+
+
+def _twice() -> errors.Refused:
+    return errors.Refused(-1101, "Duplicate values for a parameter detected.")
 
 
 def _decoded(text: str) -> str:

@@ -30,6 +30,8 @@ PENDING_LIMIT = 20_000
 _COMMANDS = Shape(Command)
 _EVENTS = Shape(Event)
 _ID_MASK = (1 << 32) - 1
+# A plain number: `&` with a flag of an enum is Python code, and this is done for every event.
+_LAST = int(EventFlag.LAST)
 log = logging.getLogger("ingress")
 
 
@@ -142,7 +144,7 @@ class Gateway:
                 if waiting is None:
                     continue
                 waiting.events.append(event)
-                if event.flags & EventFlag.LAST:
+                if event.flags & _LAST:
                     del self._waiting[event.request_id]
                     if not waiting.future.done():
                         waiting.future.set_result(waiting.events)

@@ -1,4 +1,4 @@
-"""Answers kept as long as what they show has not changed: depth by update id, instruments by terms."""
+"""Answers kept as long as what they show has not changed: depth, and what is told of instruments."""
 
 import msgspec
 
@@ -7,6 +7,7 @@ from ingress.views import Instrument, Views
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
 
+Mark = tuple[int, int]
 ENTRIES_LIMIT = 4096
 """Depths kept; a client may ask for 5,000 different limits of every instrument."""
 
@@ -15,15 +16,16 @@ class Kept:
     """The kept answers of one worker."""
 
     def __init__(self) -> None:
-        self._depths: dict[tuple[int, int], tuple[tuple[int, int], bytes]] = {}
+        self._depths: dict[tuple[int, int], tuple[Mark, bytes]] = {}
         self._infos: dict[tuple[int, bool], tuple[bytes, msgspec.Raw]] = {}
 
-    def depth(self, instrument: Instrument, limit: int, view: DepthView) -> bytes:
-        """Return the encoded depth of at most `limit` levels a side."""
-        key, mark = (instrument.number, limit), (view.update_id, view.at_ns)
-        kept = self._depths.get(key)
-        if kept is not None and kept[0] == mark:
-            return kept[1]
+    def depth(self, instrument: Instrument, limit: int, mark: Mark) -> bytes | None:
+        """Return the encoded depth that was kept for this mark, if there is one."""
+        kept = self._depths.get((instrument.number, limit))
+        return kept[1] if kept is not None and kept[0] == mark else None
+
+    def keep_depth(self, instrument: Instrument, limit: int, mark: Mark, view: DepthView) -> bytes:
+        """Encode at most `limit` levels a side and keep that for a mark read before the view."""
         told = {
             "lastUpdateId": view.update_id,
             "bids": _levels(view.bids[:limit], instrument),
@@ -32,7 +34,7 @@ class Kept:
         encoded = msgspec.json.encode(told)
         if len(self._depths) >= ENTRIES_LIMIT:
             self._depths.clear()
-        self._depths[key] = (mark, encoded)
+        self._depths[instrument.number, limit] = (mark, encoded)
         return encoded
 
     def symbol_info(

@@ -6,20 +6,23 @@ Nothing here may be made before the fork: a ZeroMQ context that crossed one send
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from conf.settings import Settings
-from ingress.app import create_app
+from ingress.app import OPERATIONS, create_app
 from ingress.auth import KeyRing
+from ingress.deep import DeepDepth
 from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
 from ingress.history import KeyFeed, Pool, Watermark, connector
 from ingress.limits import Limits
+from ingress.responder import Serve, lane
 from ingress.views import Views
 from runtime import clock, endpoints
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import Service
-from runtime.shared import Reader
+from runtime.shared import Reader, deep_requests
 from runtime.sockets import Pull, Push
 
 KEYS_WAIT_S = 5.0
@@ -37,6 +40,9 @@ class Life:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: Any = None
+        self.lane: dict[tuple[bytes, bytes], Serve] = {}
+        """What the connections serve without Falcon."""
+        self.body_limit = settings.rest.max_body_bytes
         self._tasks: list[asyncio.Task[None]] = []
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -81,10 +87,11 @@ class Life:
             Limits(settings.rest.weight_limit),
             self._pool,
             Watermark(self._pool, settings.rest.history_wait_s),
-            views.deep,
+            DeepDepth(views, partial(deep_requests, run)).get,
             clock.wall_ns,
         )
         self._app = create_app(door)
+        self.lane = lane(door, OPERATIONS)
         loaded = asyncio.Event()
         self._tasks = [
             asyncio.create_task(feed.follow(keys, loaded)),
@@ -92,6 +99,11 @@ class Life:
         ]
         with suppress(TimeoutError):
             await asyncio.wait_for(loaded.wait(), KEYS_WAIT_S)
+        import gc
+
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         self._service.ready(rest_port=settings.rest.port, slot=self._slot.number)
 
     def _dsn(self) -> str:

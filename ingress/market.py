@@ -72,14 +72,18 @@ async def depth(door: Door, asked: Asked) -> bytes:
     """GET /api/v3/depth."""
     values = asked.values
     instrument = door.views.instrument(values["symbol"])
-    if values.get("symbolStatus", status := status_of(door, instrument)) != status:
+    if "symbolStatus" in values and values["symbolStatus"] != status_of(door, instrument):
         text = "The symbol's status does not match the requested symbolStatus."
         raise errors.Refused(-1220, text)
     limit = values.get("limit", DEPTH_DEFAULT)
+    mark = door.views.depth_mark(instrument)
+    kept = door.kept.depth(instrument, limit, mark)
+    if kept is not None:
+        return kept
     view = door.views.depth(instrument)
     if not view.complete and limit > max(len(view.bids), len(view.asks)):
         view = await door.deep(instrument)
-    return door.kept.depth(instrument, limit, view)
+    return door.kept.keep_depth(instrument, limit, mark, view)
 
 
 async def trades(door: Door, asked: Asked) -> list[Told]:

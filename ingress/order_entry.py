@@ -11,10 +11,11 @@ from typing import Any
 
 from ingress import errors
 from ingress.gateway import Fields
+from ingress.params import DECIMAL
 from ingress.requests import TRANSFER
 from ingress.views import PLACES, Instrument
 from protocol.terms import CommandKind, OrdType, StpMode, TimeInForce
-from protocol.units import Overflow, TooPrecise, to_units
+from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
 
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TO_BASE62 = bytes(_BASE62[byte % 62] for byte in range(256))
@@ -28,7 +29,7 @@ class TypeRule:
     `trigger` types need stopPrice or trailingDelta; `sized` types need quantity or quoteOrderQty.
     """
 
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     takes: frozenset[str] = frozenset()
     trigger: bool = False
     sized: bool = False
@@ -37,10 +38,11 @@ class TypeRule:
 _LIMIT = ("timeInForce", "quantity", "price")
 _ICEBERG = frozenset({"icebergQty"})
 _TRIGGER = frozenset({"stopPrice", "trailingDelta"})
+_SIZES = frozenset({"quantity", "quoteOrderQty"})
 RULES = {
     OrdType.LIMIT: TypeRule(_LIMIT, _ICEBERG),
-    OrdType.MARKET: TypeRule((), frozenset({"quantity", "quoteOrderQty"}), sized=True),
-    OrdType.LIMIT_MAKER: TypeRule(("quantity", "price"), frozenset({"icebergQty"})),
+    OrdType.MARKET: TypeRule(takes=_SIZES, sized=True),
+    OrdType.LIMIT_MAKER: TypeRule(("quantity", "price"), _ICEBERG),
     OrdType.STOP_LOSS: TypeRule(("quantity",), _TRIGGER, trigger=True),
     OrdType.TAKE_PROFIT: TypeRule(("quantity",), _TRIGGER, trigger=True),
     OrdType.STOP_LOSS_LIMIT: TypeRule(_LIMIT, _TRIGGER | _ICEBERG, trigger=True),
@@ -54,9 +56,10 @@ _DEPENDS = (
     "stopPrice",
     "trailingDelta",
     "icebergQty",
-    "goodTillDate",
 )
 _PEGS = ("pegPriceType", "pegOffsetValue", "pegOffsetType")
+_UNUSUAL = frozenset({*_TRIGGER, *_ICEBERG, *_PEGS, "quoteOrderQty", "goodTillDate"})
+_NEEDS_OF_LIMIT = frozenset(_LIMIT)
 _DIALECT_TIMES = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 """Times in force that the dialect knows; types without a limit price may only say one of ours."""
 
@@ -67,33 +70,36 @@ def check(values: Mapping[str, Any]) -> None:
     Raises: Refused (-1013, -1102, -1106, -1114, -1128, -1014).
     """
     ord_type: OrdType = values["type"]
-    rule = RULES[ord_type]
-    for name in rule.needs:
-        if name not in values:
-            raise errors.mandatory(name)
-    for name in _DEPENDS:
-        if name in values and name not in rule.needs and name not in rule.takes:
-            _refuse_extra(name, values)
-    if rule.sized:
-        if "quantity" not in values and "quoteOrderQty" not in values:
-            raise errors.one_of_two("quantity", "quoteOrderQty")
-        if "quantity" in values and "quoteOrderQty" in values:
-            raise errors.Refused(*errors.BAD_COMBINATION)
-    if rule.trigger and "stopPrice" not in values and "trailingDelta" not in values:
-        raise errors.one_of_two("stopPrice", "trailingDelta")
+    # Most orders are plain limit orders; they need no closer look.
+    plain = ord_type is OrdType.LIMIT and values.keys() >= _NEEDS_OF_LIMIT
+    if not plain or not _UNUSUAL.isdisjoint(values):
+        _check_type(values, RULES[ord_type])
     _check_time(values)
-    for name in _PEGS:
-        if name in values:
-            raise errors.not_required(name)
     if values.get("selfTradePreventionMode") == TRANSFER:
         raise errors.Refused(
             -1013, "This symbol does not allow the specified self-trade prevention mode."
         )
 
 
+def _check_type(values: Mapping[str, Any], rule: TypeRule) -> None:
+    for name in rule.needs:
+        if name not in values:
+            raise errors.mandatory(name)
+    for name in _DEPENDS:
+        if name in values and name not in rule.needs and name not in rule.takes:
+            _refuse_extra(name, values)
+    if rule.sized and _SIZES.isdisjoint(values):
+        raise errors.one_of_two("quantity", "quoteOrderQty")
+    if rule.sized and values.keys() >= _SIZES:
+        raise errors.Refused(*errors.BAD_COMBINATION)
+    if rule.trigger and _TRIGGER.isdisjoint(values):
+        raise errors.one_of_two("stopPrice", "trailingDelta")
+    for name in _PEGS:
+        if name in values:
+            raise errors.not_required(name)
+
+
 def _refuse_extra(name: str, values: Mapping[str, Any]) -> None:
-    if name == "goodTillDate":
-        return
     if name != "timeInForce":
         raise errors.not_required(name)
     if values[name] in _DIALECT_TIMES:
@@ -101,12 +107,13 @@ def _refuse_extra(name: str, values: Mapping[str, Any]) -> None:
 
 
 def _check_time(values: Mapping[str, Any]) -> None:
-    until = values.get("timeInForce") is TimeInForce.GTD
-    if until and "goodTillDate" not in values:
-        raise errors.mandatory("goodTillDate")
-    if not until and "goodTillDate" in values:
+    time_in_force = values.get("timeInForce")
+    if time_in_force is TimeInForce.GTD:
+        if "goodTillDate" not in values:
+            raise errors.mandatory("goodTillDate")
+    elif "goodTillDate" in values:
         raise errors.not_required("goodTillDate")
-    if "icebergQty" in values and values.get("timeInForce") in (TimeInForce.IOC, TimeInForce.FOK):
+    if "icebergQty" in values and time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
         raise errors.Refused(*errors.UNSUPPORTED_ORDER)
 
 
@@ -181,6 +188,8 @@ def _units(name: str, text: str, decimals: int, grid: str) -> int:
     """Read decimal text; `grid` names the filter that a finer number fails ("": none does)."""
     try:
         return to_units(text, decimals)
+    except NotDecimal:
+        raise errors.illegal(name, DECIMAL) from None
     except Overflow:
         raise errors.overflowed(name) from None
     except TooPrecise:

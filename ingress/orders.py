@@ -13,6 +13,7 @@ from protocol.terms import CommandFlag, CommandKind, EventFlag, EventKind, OrdTy
 
 Told = dict[str, Any]
 _REJECTS = (EventKind.REJECTED, EventKind.CANCEL_REJECTED, EventKind.AMEND_REJECTED)
+_MAKER = int(EventFlag.MAKER)
 _FULL_BY_DEFAULT = (OrdType.MARKET, OrdType.LIMIT)
 
 
@@ -21,7 +22,7 @@ async def place(door: Door, asked: Asked) -> Told:
     values = asked.values
     order_entry.check(values)
     instrument = door.views.instrument(values["symbol"])
-    events = await door.gateway.ask(order_entry.enter(values, instrument, asked.account))
+    events = await door.ask(order_entry.enter(values, instrument, asked.account))
     if events[0].kind == EventKind.REJECTED:
         raise present.rejected(events[0])
     order_id = events[0].order_id
@@ -55,7 +56,7 @@ async def cancel(door: Door, asked: Asked) -> Told:
         "cl_ord_id": cancel_id,
         **_target(values, "orderId", "origClientOrderId"),
     }
-    events = await door.gateway.ask(command)
+    events = await door.ask(command)
     if events[0].kind == EventKind.CANCEL_REJECTED:
         raise present.rejected(events[0])
     return present.canceled_all(events, cancel_id.decode(), asked.teller)[0]
@@ -71,7 +72,7 @@ async def cancel_open(door: Door, asked: Asked) -> list[Told]:
         "instrument": instrument.number,
         "cl_ord_id": cancel_id,
     }
-    events = await door.gateway.ask(command)
+    events = await door.ask(command)
     if events[0].kind == EventKind.CANCEL_REJECTED:
         raise present.rejected(events[0])
     return present.canceled_all(events, cancel_id.decode(), asked.teller)
@@ -91,7 +92,7 @@ async def cancel_replace(door: Door, asked: Asked) -> Told:
     command["kind"] = CommandKind.REPLACE
     command["flags"] = flags
     command["list_cl_ord_id"] = cancel_id
-    events = await door.gateway.ask(command)
+    events = await door.ask(command)
     if events[0].kind == EventKind.REJECTED:
         # The checks that come before the cancel failed: neither half was tried.
         raise present.rejected(events[0])
@@ -141,7 +142,7 @@ async def amend(door: Door, asked: Asked) -> Told:
         "cl_ord_id": text_id(values.get("newClientOrderId")),
         **_target(values, "orderId", "origClientOrderId"),
     }
-    events = await door.gateway.ask(command)
+    events = await door.ask(command)
     if events[0].kind == EventKind.AMEND_REJECTED:
         raise present.rejected(events[0])
     return _amended(asked, events, values)
@@ -190,10 +191,9 @@ def _answer(values: Mapping[str, Any]) -> str:
 
 def _count(door: Door, asked: Asked, events: list[Event], order_id: int) -> None:
     """Count a new order; one that was filled at once as taker gives its count back (API section 3)."""
-    taken = any(
-        one.order_id == order_id and one.kind == EventKind.TRADE and not one.flags & EventFlag.MAKER
+    taken = len(events) > 1 and any(
+        one.order_id == order_id and one.kind == EventKind.TRADE and not one.flags & _MAKER
         for one in events
     )
-    in_10s, in_1d = door.limits.count_orders(asked.account, 0 if taken else 1, asked.now_ns)
-    asked.extra_headers["X-MBX-ORDER-COUNT-10S"] = str(in_10s)
-    asked.extra_headers["X-MBX-ORDER-COUNT-1D"] = str(in_1d)
+    orders = 0 if taken else 1
+    asked.order_counts = door.limits.count_orders(asked.account, orders, asked.now_ns)

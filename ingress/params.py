@@ -8,7 +8,7 @@ the instrument (decimals, filters) or on other parameters comes later (`ingress/
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -27,17 +27,15 @@ SYMBOLS_LIMIT = 100
 
 
 class Security(Enum):
-    """What a request needs beside its parameters; `permission` is what the key must hold."""
+    """What a request needs beside its parameters; the value is what the key must hold.
+
+    All but NONE need a key, USER_DATA and TRADE a timestamp and a signature as well.
+    """
 
     NONE = ""
     USER_STREAM = "USER_STREAM"
     USER_DATA = "USER_DATA"
     TRADE = "TRADE"
-
-    @property
-    def signed(self) -> bool:
-        """Tell whether a timestamp and a signature are needed."""
-        return self in (Security.USER_DATA, Security.TRADE)
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,36 @@ class Request:
     weight: Weight
     params: tuple[Param, ...] = ()
     free_when_done: bool = False
+    permission: str = field(init=False)
+    signed: bool = field(init=False)
+    _readers: Mapping[str, Callable[[str, str], Any]] = field(init=False, repr=False)
+    _required: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index what `parse` looks up."""
+        readers = {param.name: param.kind.read for param in self.params}
+        required = frozenset(param.name for param in self.params if param.required)
+        object.__setattr__(self, "_readers", readers)
+        object.__setattr__(self, "_required", required)
+        object.__setattr__(self, "permission", self.security.value)
+        object.__setattr__(self, "signed", self.security in (Security.USER_DATA, Security.TRADE))
 
     def parse(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Read the parameters in the order of their declaration; those not sent are left out.
+        """Read the parameters; those not sent are left out, those not declared are not looked at.
 
-        Raises: Refused for the first that is missing or wrong.
+        Raises: Refused for the first, in the order of the declaration, that is missing or wrong.
         """
+        values: dict[str, Any] = {}
+        readers = self._readers
+        try:
+            for name, text in fields.items():
+                if name in readers:
+                    values[name] = readers[name](name, text)
+        except errors.Refused:
+            return self._parse_in_order(fields)
+        return values if values.keys() >= self._required else self._parse_in_order(fields)
+
+    def _parse_in_order(self, fields: Mapping[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for param in self.params:
             text = fields.get(param.name)
@@ -138,6 +160,13 @@ def _read_truth(name: str, text: str) -> bool:
     if told is None:
         raise errors.not_valid(name)
     return told
+
+
+def _read_later(name: str, text: str) -> str:
+    """Leave decimal text as it is: what it means depends on the instrument (`order_entry.py`)."""
+    if not text:
+        raise errors.empty(name)
+    return text
 
 
 def word(terms: type[IntEnum], refusal: errors.Refused | None = None) -> Kind:
@@ -213,12 +242,14 @@ def _read_names(name: str, text: str) -> list[str]:
 
 
 def _read_names_or_one(name: str, text: str) -> list[str]:
+    if not text:
+        raise errors.empty(name)
     return _read_names(name, text) if text.startswith("[") else [text]
 
 
 symbol = _pattern(SYMBOL, {"type": "string"})
 client_id = _pattern(CLIENT_ID, {"type": "string"})
-decimal = _pattern(DECIMAL, {"type": "string"})
+decimal = Kind(_read_later, {"type": "string", "pattern": DECIMAL})
 whole_number = Kind(_read_whole, {"type": "integer", "format": "int64"})
 truth = Kind(_read_truth, {"type": "boolean"})
 time = Kind(_read_time, {"type": "integer", "format": "int64"})

@@ -32,9 +32,11 @@ _ORD_TYPES = {int(kind): kind.name for kind in OrdType}
 _TIMES = {0: TimeInForce.GTC.name} | {int(time): time.name for time in TimeInForce}
 _STATUSES = {int(status): status.name for status in OrdStatus}
 _STP_MODES = {int(mode): mode.name for mode in StpMode}
+_TRADE = int(EventKind.TRADE)
 _EXPIRIES = {int(reason): reason.name for reason in ExpiryReason}
 _STATES = frozenset(
-    {
+    int(kind)
+    for kind in (
         EventKind.ACCEPTED,
         EventKind.TRADE,
         EventKind.CANCELED,
@@ -43,7 +45,7 @@ _STATES = frozenset(
         EventKind.TRIGGERED,
         EventKind.REPLACED,
         EventKind.PREVENTED,
-    }
+    )
 )
 """Events that say how an order stands."""
 
@@ -71,49 +73,58 @@ def placed(events: list[Event], order_id: int, answer: str, teller: Teller) -> T
     The order stands as its last event says. Follow-ups of the same command (stops that it triggered,
     orders that then hit its remainder) are part of that.
     """
-    own = [one for one in events if one.order_id == order_id and one.kind in _STATES]
+    own = events
+    if len(events) > 1:
+        own = [one for one in events if one.order_id == order_id and one.kind in _STATES]
     first, last = own[0], own[-1]
     instrument = teller.views.instrument_at(first.instrument)
-    told = _head(first, instrument, teller)
+    told = {**_name(first, instrument), "transactTime": first.at_ns // teller.unit_ns}
     if answer == ACK:
         return told
-    told.update(_standing(last, instrument, teller))
+    told.update(_standing(last, instrument))
+    told["workingTime"] = teller.time(last.working_ns)
     _add_conditional(told, last, instrument, teller)
     if answer == FULL:
-        fills = [one for one in own if one.kind == EventKind.TRADE]
+        fills = [one for one in own if one.kind == _TRADE]
         told["fills"] = [_fill(one, instrument, teller) for one in fills]
-    prevented = [one for one in own if one.kind == EventKind.PREVENTED]
-    if prevented:
-        told["preventedMatches"] = [_prevented_match(events, one, instrument) for one in prevented]
-        if last.ord_status == OrdStatus.EXPIRED_IN_MATCH:
-            told["preventedMatchId"] = prevented[-1].trade_id
+    if len(own) > 1:
+        _add_prevented(told, events, own, instrument)
     return told
 
 
-def _head(event: Event, instrument: Instrument, teller: Teller) -> Told:
+def _name(event: Event, instrument: Instrument) -> Told:
     return {
         "symbol": instrument.symbol,
         "orderId": event.order_id,
         "orderListId": event.list_id or -1,
         "clientOrderId": text_of(event.cl_ord_id),
-        "transactTime": event.at_ns // teller.unit_ns,
     }
 
 
-def _standing(event: Event, instrument: Instrument, teller: Teller) -> Told:
+def _standing(event: Event, instrument: Instrument) -> Told:
+    money = instrument.quote.text
     return {
         "price": instrument.price(event.price),
         "origQty": instrument.qty(event.order_qty),
         "executedQty": instrument.qty(event.cum_qty),
-        "origQuoteOrderQty": instrument.quote.text(event.quote_qty),
-        "cummulativeQuoteQty": instrument.quote.text(event.cum_quote),
+        "origQuoteOrderQty": money(event.quote_qty),
+        "cummulativeQuoteQty": money(event.cum_quote),
         "status": _STATUSES[event.ord_status],
         "timeInForce": _TIMES[event.time_in_force],
         "type": _ORD_TYPES[event.ord_type],
         "side": _SIDES[event.side],
-        "workingTime": teller.time(event.working_ns),
         "selfTradePreventionMode": _STP_MODES[event.stp_mode],
     }
+
+
+def _add_prevented(
+    told: Told, events: list[Event], own: list[Event], instrument: Instrument
+) -> None:
+    prevented = [one for one in own if one.kind == EventKind.PREVENTED]
+    if prevented:
+        told["preventedMatches"] = [_prevented_match(events, one, instrument) for one in prevented]
+        if own[-1].ord_status == OrdStatus.EXPIRED_IN_MATCH:
+            told["preventedMatchId"] = prevented[-1].trade_id
 
 
 def _add_conditional(told: Told, event: Event, instrument: Instrument, teller: Teller) -> None:
@@ -175,8 +186,7 @@ def canceled(event: Event, cancel_id: str, teller: Teller) -> Told:
         "clientOrderId": cancel_id,
         "transactTime": event.at_ns // teller.unit_ns,
     }
-    told.update(_standing(event, instrument, teller))
-    del told["workingTime"]
+    told.update(_standing(event, instrument))
     _add_conditional(told, event, instrument, teller)
     return told
 
@@ -265,9 +275,9 @@ def amended(event: Event, old_id: str, teller: Teller) -> Told:
 def queried(event: Event, teller: Teller) -> Told:
     """Answer a query of one order (API section 9); `at_ns` is the time of its last change."""
     instrument = teller.views.instrument_at(event.instrument)
-    told = _head(event, instrument, teller)
-    del told["transactTime"]
-    told.update(_standing(event, instrument, teller))
+    told = _name(event, instrument)
+    told.update(_standing(event, instrument))
+    told["workingTime"] = teller.time(event.working_ns)
     told["stopPrice"] = instrument.price(event.stop_px)
     told["icebergQty"] = instrument.qty(event.display_qty)
     told["time"] = event.created_ns // teller.unit_ns

@@ -1,18 +1,16 @@
-"""Answer one REST request: read it raw, admit it, run its operation, write the answer.
+"""Answer one REST request: admit it, run its operation, make the reply.
 
-Nothing a client sends may do more than get a refusal in the dialect's JSON. So the query string is
-kept from Falcon, which would decode and parse it; bodies are read by hand, up to a limit, and never as
-JSON; and whatever an operation raises ends as a refusal.
+Nothing a client sends may do more than get a refusal in the dialect's JSON: whatever an operation
+raises ends as a reply. Two ways lead to `answer`: Falcon routes every path and answers those that
+do not exist; and the lane, for requests that need no routing (`ingress/connection.py`).
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
 
-import falcon
 import falcon.asgi
 import msgspec
-from falcon.asgi_spec import EventType
 
 from ingress import errors
 from ingress.door import Asked, Door, Operation
@@ -21,25 +19,82 @@ from ingress.params import Request
 from protocol.board_reads import Unreadable
 from runtime.shared import NotPublished
 
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
 Respond = Callable[..., Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Serve = Callable[[Headers, bytes, bytes, str], Coroutine[Any, Any, "Reply"]]
+"""Answers headers, query, body and address."""
 log = logging.getLogger("ingress")
 _encode = msgspec.json.encode
 _API_KEY, _TIME_UNIT = b"x-mbx-apikey", b"x-mbx-time-unit"
 
 
+class Reply(NamedTuple):
+    """One answer: its status, its JSON, and headers beside type and length."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+async def answer(
+    door: Door,
+    request: Request,
+    operation: Operation,
+    sent: Headers,
+    query: bytes,
+    body: bytes,
+    address: str,
+) -> Reply:
+    """Do one request and make its reply, whatever it is; `sent` are the client's headers."""
+    asked: Asked | None = None
+    api_key = unit = b""
+    for name, value in sent:
+        if name == _API_KEY:
+            api_key = value
+        elif name == _TIME_UNIT:
+            unit = value
+    try:
+        asked = await door.admit(request, read_form(query, body), api_key, address, unit)
+        told = await operation(door, asked)
+    except errors.Refused as refusal:
+        return _refused(door, request, asked, address, refusal)
+    except (NotPublished, Unreadable) as error:
+        log.warning("shared memory cannot be read: %s", error)
+        return _refused(door, request, asked, address, errors.disconnected())
+    weight = 0 if request.free_when_done else request.cost(asked.values)
+    headers = _weight(door.limits.charge(address, weight, asked.now_ns))
+    if asked.order_counts is not None:
+        in_10s, in_1d = asked.order_counts
+        headers.append((b"x-mbx-order-count-10s", b"%d" % in_10s))
+        headers.append((b"x-mbx-order-count-1d", b"%d" % in_1d))
+    return Reply(200, told if type(told) is bytes else _encode(told), headers)
+
+
+def _refused(
+    door: Door, request: Request, asked: Asked | None, address: str, refusal: errors.Refused
+) -> Reply:
+    weight = request.cost(asked.values if asked is not None else {})
+    headers = _weight(door.limits.charge(address, weight, door.wall_ns()))
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    return Reply(refusal.status, _encode(refusal.body()), headers)
+
+
+def _weight(used: int) -> Headers:
+    text = b"%d" % used
+    return [(b"x-mbx-used-weight", text), (b"x-mbx-used-weight-1m", text)]
+
+
 class Incoming(falcon.asgi.Request):
-    """A request whose query string and body stay bytes."""
+    """A request whose query string and body stay bytes: Falcon would decode and parse them."""
 
     __slots__ = ("query",)
 
-    def __init__(self, scope: dict[str, Any], receive: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, scope: Scope, receive: Any, *args: Any, **kwargs: Any) -> None:
         self.query: bytes = scope["query_string"]
-        scope["query_string"] = b""
-        super().__init__(scope, receive, *args, **kwargs)
-
-    def raw(self, name: bytes) -> bytes:
-        """Return a header as bytes, empty when it was not sent."""
-        return self._asgi_headers.get(name, b"")
+        super().__init__({**scope, "query_string": b""}, receive, *args, **kwargs)
 
     @property
     def address(self) -> str:
@@ -48,21 +103,12 @@ class Incoming(falcon.asgi.Request):
         return client[0] if client else ""
 
     async def body(self, limit: int) -> bytes:
-        """Read the whole body.
-
-        Raises: Refused (413) when it is longer than `limit`, however that was announced.
-        """
-        if self.method == "GET":
-            return b""
-        event = await self._receive()
+        """Read the whole body, up to one piece more than `limit`."""
+        event = self._first_event or {}  # Falcon has taken it from the server already.
         body: bytes = event.get("body", b"")
-        while event["type"] == EventType.HTTP_REQUEST and event.get("more_body"):
-            if len(body) > limit:
-                break
+        while event.get("more_body") and len(body) <= limit:
             event = await self._receive()
             body += event.get("body", b"")
-        if len(body) > limit:
-            raise errors.Refused(*errors.BODY_TOO_LARGE)
         return body
 
 
@@ -70,51 +116,32 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
     """Make the Falcon responder of one request."""
 
     async def respond(req: Incoming, resp: falcon.asgi.Response) -> None:
-        asked: Asked | None = None
-        try:
-            form = read_form(req.query, await req.body(door.rest.max_body_bytes))
-            asked = await door.admit(
-                request, form, req.raw(_API_KEY), req.address, req.raw(_TIME_UNIT)
+        limit = door.rest.max_body_bytes
+        body = b"" if request.verb == "GET" else await req.body(limit)
+        if len(body) > limit:
+            reply = _refused(
+                door, request, None, req.address, errors.Refused(*errors.BODY_TOO_LARGE)
             )
-            answer = await operation(door, asked)
-        except errors.Refused as refusal:
-            _refuse(door, request, asked, req, resp, refusal)
-            return
-        except (NotPublished, Unreadable) as error:
-            log.warning("shared memory cannot be read: %s", error)
-            _refuse(door, request, asked, req, resp, errors.disconnected())
-            return
-        weight = 0 if request.free_when_done else request.cost(asked.values)
-        _tell_weight(resp, door.limits.charge(req.address, weight, asked.now_ns))
-        for name, value in asked.extra_headers.items():
-            resp.set_header(name, value)
-        resp.data = answer if type(answer) is bytes else _encode(answer)
+        else:
+            sent: Headers = req.scope["headers"]
+            reply = await answer(door, request, operation, sent, req.query, body, req.address)
+        resp.status = reply.status
+        resp.data = reply.body
+        for name, value in reply.headers:
+            resp.set_header(name.decode(), value.decode())
 
     return respond
 
 
-def _refuse(
-    door: Door,
-    request: Request,
-    asked: Asked | None,
-    req: Incoming,
-    resp: falcon.asgi.Response,
-    refusal: errors.Refused,
-) -> None:
-    weight = request.cost(asked.values if asked is not None else {})
-    _tell_weight(resp, door.limits.charge(req.address, weight, door.wall_ns()))
-    tell_refusal(resp, refusal)
+def lane(door: Door, operations: Mapping[Request, Operation]) -> dict[tuple[bytes, bytes], Serve]:
+    """Make the table of what answers a verb and a path straight from the connection."""
 
+    def serve(request: Request, operation: Operation) -> Serve:
+        return lambda headers, query, body, address: answer(
+            door, request, operation, headers, query, body, address
+        )
 
-def tell_refusal(resp: falcon.asgi.Response, refusal: errors.Refused) -> None:
-    """Write a refusal as the answer."""
-    resp.status = refusal.status
-    resp.data = _encode(refusal.body())
-    if refusal.retry_after_s is not None:
-        resp.set_header("Retry-After", str(refusal.retry_after_s))
-
-
-def _tell_weight(resp: falcon.asgi.Response, used: int) -> None:
-    text = str(used)
-    resp.set_header("X-MBX-USED-WEIGHT", text)
-    resp.set_header("X-MBX-USED-WEIGHT-1M", text)
+    return {
+        (request.verb.encode(), request.path.encode()): serve(request, operation)
+        for request, operation in operations.items()
+    }

@@ -28,21 +28,37 @@ PLACES = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How numbers of one unit are written: they count 10**-decimals, and `places` decimals are shown."""
+
+    decimals: int
+    places: int
+    zero: str
+
+    def text(self, units: int) -> str:
+        """Write a number as clients see it; most numbers in an answer are 0."""
+        return to_text(units, self.decimals, self.places) if units else self.zero
+
+
+def scale_of(decimals: int) -> Scale:
+    """Return the scale of a unit with so many decimals."""
+    places = max(PLACES, decimals)
+    return Scale(decimals, places, to_text(0, decimals, places))
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
-    """One asset; amounts are counted in 10**-decimals of it."""
+    """One asset; `text` writes an amount of it as clients see it."""
 
     number: int
     code: str
     decimals: int
-
-    def text(self, amount: int) -> str:
-        """Write an amount as clients see it."""
-        return to_text(amount, self.decimals, max(PLACES, self.decimals))
+    text: Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What never changes about one instrument."""
+    """What never changes about one instrument; `price` and `qty` write such numbers as clients see them."""
 
     number: int
     symbol: str
@@ -50,19 +66,12 @@ class Instrument:
     quote: Asset
     price_decimals: int
     qty_decimals: int
-
-    def price(self, price: int) -> str:
-        """Write a price as clients see it."""
-        return to_text(price, self.price_decimals, max(PLACES, self.price_decimals))
-
-    def qty(self, qty: int) -> str:
-        """Write a quantity as clients see it."""
-        return to_text(qty, self.qty_decimals, max(PLACES, self.qty_decimals))
+    price: Callable[[int], str]
+    qty: Callable[[int], str]
 
     def notional(self, price: int, qty: int) -> str:
         """Write price × quantity as clients see it; exact, because assets hold the product."""
-        decimals = self.price_decimals + self.qty_decimals
-        return to_text(price * qty, decimals, max(PLACES, decimals))
+        return scale_of(self.price_decimals + self.qty_decimals).text(price * qty)
 
 
 class Names:
@@ -70,7 +79,8 @@ class Names:
 
     def __init__(self, board: Board) -> None:
         self.assets = [
-            Asset(number, code, decimals) for number, (code, decimals) in enumerate(board.assets())
+            Asset(number, code, decimals, scale_of(decimals).text)
+            for number, (code, decimals) in enumerate(board.assets())
         ]
         self.instruments = [
             self._instrument(number, symbol, board.terms(number))
@@ -79,13 +89,16 @@ class Names:
         self.by_symbol = {one.symbol: one for one in self.instruments}
 
     def _instrument(self, number: int, symbol: str, terms: npt.NDArray[np.int64]) -> Instrument:
+        price_decimals, qty_decimals = terms[Term.PRICE_DECIMALS], terms[Term.QTY_DECIMALS]
         return Instrument(
             number,
             symbol,
             self.assets[terms[Term.BASE_ASSET]],
             self.assets[terms[Term.QUOTE_ASSET]],
-            int(terms[Term.PRICE_DECIMALS]),
-            int(terms[Term.QTY_DECIMALS]),
+            int(price_decimals),
+            int(qty_decimals),
+            scale_of(int(price_decimals)).text,
+            scale_of(int(qty_decimals)).text,
         )
 
 
@@ -97,6 +110,7 @@ class Views:
         self.board = Board(current)
         self._of: Mapping[str, Array] | None = None
         self._names: Names | None = None
+        self._lives = 0
 
     def names(self) -> Names:
         """Return the tables of the matcher's present life. Cost: one word read when they are known."""
@@ -104,6 +118,7 @@ class Views:
         if self._names is None or blocks is not self._of:
             self._names = Names(self.board)
             self._of = blocks
+            self._lives += 1
         return self._names
 
     def instrument(self, symbol: str) -> Instrument:
@@ -158,9 +173,18 @@ class Views:
         """Copy an account at one instant: balances and open orders."""
         return self.board.account(account)
 
-    async def deep(self, instrument: Instrument) -> DepthView:
-        """Copy a snapshot of the whole book, up to DEEP_LEVELS a side."""
-        return self.board.deep(instrument.number)
+    def capacity(self) -> int:
+        """Return how many instruments the blocks can hold."""
+        return len(self._current()["instruments"])
+
+    def depth_mark(self, instrument: Instrument) -> tuple[int, int]:
+        """Return what changes whenever a new depth of the instrument is published."""
+        self.names()
+        return self._lives, int(self._current()["depth_count"][instrument.number])
+
+    def is_ready(self) -> bool:
+        """Tell whether the matcher takes commands; unknown to us while it is being replaced."""
+        return bool(self._current()["status"]["ready"][0])
 
     def depth(self, instrument: Instrument) -> DepthView:
         """Copy the newest published depth of an instrument."""

@@ -29,6 +29,7 @@ from ingress.params import Security
 from ingress.views import Views
 from matcher.bootstrap import check_accepted, opening_batches
 from protocol.board import BLOCKS, DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS
+from protocol.board_reads import Board
 from protocol.layout import Record, Rows, rows_of
 from protocol.records import Command, Event
 from protocol.terms import CommandKind, EventFlag
@@ -91,6 +92,7 @@ class Market:
         venue, board = self.core.venue, self.board
         status = board["status"][0]
         status["seq"], status["at_ns"], status["event_seq"] = self.seq, self.now_ns, venue.event_seq
+        status["ready"] = 1
         status["instruments"], status["assets"] = len(venue.instruments), len(venue.assets)
         for asset in venue.assets:
             board["assets"][asset.number] = (asset.decimals, 1, asset.code, 0)
@@ -101,6 +103,7 @@ class Market:
             terms = one.terms
             board["terms"][one.number, : len(terms)] = terms
             self._publish_depth(one.number)
+            board["depth_count"][one.number] += DEPTH_SLOTS
         changed = {int(account) for account in events["account"]}
         for account in venue.accounts:
             if account.number in changed:
@@ -248,6 +251,9 @@ class House:
         if self.books.away:
             raise errors.disconnected()
 
+    async def _deep(self, instrument: Any) -> Any:
+        return Board(lambda: self.market.board).deep(instrument.number)
+
     def door(self) -> Door:
         """Make the parts of a worker; inside a running loop."""
         gateway = Gateway(
@@ -265,7 +271,7 @@ class House:
             limits,
             books,
             books,
-            views.deep,
+            self._deep,
             lambda: self.now_ns,
         )
 
