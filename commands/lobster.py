@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from commands.lobster_best import BestFile, Bests
+from commands.lobster_best import BestFile, Bests, Touched
 from commands.price_time import PriceTimeBook
 from commands.steps import Amend, Cancel, Check, Enter, Skip, Step
 from protocol.terms import Side
@@ -79,7 +79,8 @@ class _Reader:
         self.taken_later: Counter[str] = Counter()
         self.unseen: list[_Row] = []
         """First rows of the orders that the file never enters, highest id first."""
-        self.best = None if bests is None else BestFile(bests, self.book, self.taken_later)
+        touched = [_touched(row) for row in rows]
+        self.best = None if bests is None else BestFile(bests, touched, self.book, self.taken_later)
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -114,7 +115,6 @@ class _Reader:
             if self.best is not None and not self.best.hides(
                 row.number - 1, order.side, order.price
             ):
-                self.best.expect(order.name, order.side, order.price, qty)
                 continue
             yield self._enter(row.at_ns, order, qty, note)
 
@@ -182,6 +182,12 @@ def _row(number: int, line: str) -> _Row:
     side = Side.BUY if direction == "1" else Side.SELL
     price_cents = int(price) // _PER_CENT
     return _Row(number, nanoseconds(time), kind, int(order_id), int(qty), price_cents, side)
+
+
+def _touched(row: _Row) -> Touched | None:
+    if row.kind not in _VISIBLE:
+        return None
+    return Touched(row.id, row.name, row.side, row.price, row.kind == _ENTERED)
 
 
 def _bests(number: int, line: str) -> Bests:

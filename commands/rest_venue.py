@@ -99,7 +99,6 @@ class RestVenue:
             timeInForce="IOC" if step.ioc else "GTC",
             price=to_text(step.price, _PRICE_DECIMALS),
             quantity=step.qty,
-            newClientOrderId=step.order,
             newOrderRespType="FULL",
         )
         fills = [to_units(fill["qty"], 0) for fill in answer["fills"]]

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from commands import Refused, replay
+from commands.core_venue import CoreVenue
 from commands.price_time import PriceTimeBook
 from commands.steps import Amend, Cancel, Check, Enter, Skip, Step
 from commands.venue import Rejected, Seen
@@ -77,6 +78,20 @@ def test_a_venue_that_does_as_recorded_passes_every_check() -> None:
     tally = replay.play(DAY, PlainVenue())
     assert (tally.passed, tally.failed, tally.orders, tally.trades) == (3, 0, 5, 1)
     assert tally.skips == {"not shown": 1}
+
+
+def test_the_core_does_as_recorded() -> None:
+    tally = replay.play(DAY, CoreVenue())
+    assert (tally.passed, tally.failed, tally.orders, tally.trades) == (3, 0, 5, 1)
+    assert tally.failures == []
+
+
+def test_the_core_rejects_what_the_record_cannot_ask() -> None:
+    tally = replay.play([Cancel(1, "L9"), Enter(2, "L1", BUY, 0, 5)], CoreVenue())
+    assert tally.failures == [
+        "step 1: cancel L9: rejected, UNKNOWN_ORDER",
+        "step 2: BUY 5 @ 0.00 as L1: rejected, INVALID_PRICE",
+    ]
 
 
 def test_a_hit_of_another_order_than_the_named_one_fails() -> None:
