@@ -94,11 +94,21 @@ class House:
         self.matcher.wait()
         self.matcher = self._start("matcher")
 
-    def kill_database(self) -> None:
-        """Kill the postmaster and start it again, as often as its ghosts want."""
-        self.database.send_signal(signal.SIGKILL)
+    def kill_database(self, *children: int) -> None:
+        """Kill the postmaster (and these of its children) and start it again."""
+        for pid in (self.database.pid, *children):
+            os.kill(pid, signal.SIGKILL)
         self.database.wait()
         self.database = self._start_database()
+
+    def halt_wal_writer(self) -> int:
+        """Keep the database's log from the disk, as far as nobody waits for it; the pid halted."""
+        with psycopg.connect(self.postgres.dsn()) as connection:
+            query = "select pid from pg_stat_activity where backend_type = 'walwriter'"
+            row = connection.execute(query).fetchone()
+        assert row
+        os.kill(row[0], signal.SIGSTOP)
+        return int(row[0])
 
     def keep_writer(self) -> None:
         """Start the writer again when it has ended, as the supervisor would."""
