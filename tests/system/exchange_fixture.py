@@ -43,6 +43,7 @@ class Exchange:
         self._options = options
         self._environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environ}
         self.child: subprocess.Popen[bytes] | None = None
+        self._clients: list[RestClient] = []
 
     def start(self) -> None:
         """Start it and wait until it says that it is up."""
@@ -66,6 +67,8 @@ class Exchange:
 
     def wipe(self) -> None:
         """End whatever is left of it and remove its directories."""
+        for client in self._clients:
+            client.connection.close()
         if self.child is not None and self.child.poll() is None:
             try:
                 self.stop()
@@ -129,7 +132,8 @@ class Exchange:
     def client(self) -> RestClient:
         """Return a REST client with a connection of its own."""
         host, _, port = self.status()["rest"].removeprefix("http://").rpartition(":")
-        return RestClient(host, int(port))
+        self._clients.append(RestClient(host, int(port)))
+        return self._clients[-1]
 
     def demo_keys(self, name: str) -> Keys:
         """Return the keys of a demo account."""

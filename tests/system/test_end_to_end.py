@@ -5,7 +5,6 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -107,23 +106,20 @@ def test_the_printed_database_client_shows_the_trades(venue):
     assert int(done.stdout) >= 1
 
 
-def test_the_readmes_stream_command_prints_trades_as_they_happen(venue):
+def test_the_readmes_stream_command_prints_trades_as_they_happen(venue, tmp_path):
     readme = (ROOT / "README.md").read_text()
     command = re.search(r"\.venv/bin/python (-m websockets ws://\S+)", readme)
     assert command
     words = command[1].replace("ws://127.0.0.1:4000", venue.status()["ws"]).split()
-    child = subprocess.Popen(
-        [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    seen: list[str] = []
-    assert child.stdout
-    reader = threading.Thread(target=lambda: seen.extend(child.stdout), daemon=True)  # type: ignore[arg-type]
-    reader.start()
-    venue.until(lambda: any("Connected" in line for line in seen), "connected")
-    trade(venue, "50002.00", "0.00100")
-    venue.until(lambda: any('"e":"trade"' in line for line in seen), "a trade")
-    child.terminate()
-    child.wait(10)
+    seen = tmp_path / "seen"
+    with (
+        seen.open("wb") as output,
+        subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=output) as child,
+    ):
+        venue.until(lambda: "Connected" in seen.read_text(), "connected")
+        trade(venue, "50002.00", "0.00100")
+        venue.until(lambda: '"e":"trade"' in seen.read_text(), "a trade")
+        child.terminate()
 
 
 def test_status_tells_processes_addresses_and_progress(venue):
@@ -143,12 +139,12 @@ def test_the_demo_keys_are_readable_by_the_owner_alone(venue):
 
 
 def test_an_account_made_by_the_command_line_can_trade(venue):
-    keys = venue.account("carol", "USDT=1000")
+    keys = venue.account("carol", "USDT=5000")
     client = venue.client()
-    fields = {**ORDER, "side": "BUY", "price": "100.00", "quantity": "0.10000"}
+    fields = {**ORDER, "side": "BUY", "price": "20000.00", "quantity": "0.10000"}
     assert client.signed("POST", "/api/v3/order", keys, **fields)["status"] == "NEW"
     [order] = client.signed("GET", "/api/v3/openOrders", keys, symbol="BTCUSDT")
-    assert Decimal(order["price"]) == 100
+    assert Decimal(order["price"]) == 20000
     client.signed("DELETE", "/api/v3/openOrders", keys, symbol="BTCUSDT")
 
 
