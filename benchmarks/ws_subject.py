@@ -13,11 +13,14 @@ from collections.abc import Callable
 import numpy as np
 import uvloop
 
+from broadcaster.history import Unavailable
+from broadcaster.recent import Past
 from broadcaster.server import Server
 from conf.settings import Ws
 from protocol.layout import rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event
+from protocol.tape import AggTrade
 from protocol.terms import EventFlag, EventKind, Side
 from protocol.user_feed import Names
 from runtime import clock
@@ -76,9 +79,25 @@ class OneMarket:
     def depth(self, instrument: int) -> None:
         """Return no depth: no stream of the bench tells one."""
 
+    def clock_ns(self) -> int:
+        """Return the time of nothing: no candle is told."""
+        return 0
+
     def names(self) -> Names:
         """Return the names."""
         return Names(self.instruments().__getitem__, self._assets.__getitem__, lambda _: 0)
+
+
+class NoHistory:
+    """There is none."""
+
+    async def past(self, instrument: Instrument, now_ns: int) -> Past:
+        """Raise Unavailable."""
+        raise Unavailable("the bench has no history")
+
+    async def trades_from(self, instrument: Instrument, agg_trade_id: int) -> list[AggTrade]:
+        """Raise Unavailable."""
+        raise Unavailable("the bench has no history")
 
 
 class NoKeys:
@@ -96,7 +115,7 @@ def main(trades: int) -> None:
     """Serve until standard input ends."""
     loop = uvloop.new_event_loop()
     ws = Ws(port=0, tick_ms=0)
-    server = Server(ws, Rounds(trades), OneMarket(), NoKeys(), logging.getLogger())
+    server = Server(ws, Rounds(trades), OneMarket(), NoHistory(), NoKeys(), logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)
     loop.run_forever()

@@ -9,6 +9,7 @@ import sys
 import uvloop
 
 from broadcaster.catalogue import Catalogue
+from broadcaster.history import RestHistory
 from broadcaster.server import Server
 from conf.settings import Settings, WrongSetting, load
 from protocol.board_reads import Board
@@ -47,7 +48,14 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     board = Board(Reader(process.run).current)
     source = Subscribe(_WAITING_FRAMES)
     source.connect(address(MARKET, process.run))
-    server = Server(settings.ws, source, Catalogue(board), ListenKeys(process.run), process.log)
+    server = Server(
+        settings.ws,
+        source,
+        Catalogue(board),
+        RestHistory(settings.rest.host, settings.rest.port),
+        ListenKeys(process.run),
+        process.log,
+    )
     await _wait_for_matcher(board, process)
     try:
         await server.start()

@@ -30,6 +30,13 @@ class Catalogue:
         except (NotPublished, Unreadable):
             return None
 
+    def clock_ns(self) -> int:
+        """Return the matcher's clock of its last turn: all that was stamped before it has been told."""
+        try:
+            return int(self._board.status()["heartbeat_ns"])
+        except NotPublished:
+            return 0
+
     def names(self) -> Names:
         """Return what the user feed asks."""
         return Names(self._instrument, self._asset, self._trade_group)

@@ -11,20 +11,32 @@ from typing import Any
 
 from broadcaster.messages import (
     Aggregate,
+    AveragePrice,
     Body,
     BookTicker,
     DepthUpdate,
+    Kline,
     Level,
     PartialDepth,
     ServerShutdown,
+    Ticker,
+    Tickers,
     Trade,
     UserReport,
 )
 from protocol.names import Instrument
+from protocol.tape import AVERAGE_DECIMALS, average_price, change_percent, flat_candle
+from protocol.units import to_text
 
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 """Nanoseconds in the unit of time that a connection reads."""
+_TICKER_LETTERS = {
+    "24hrTicker": "eEspPwxcQbBaAohlvqOCFLn",
+    "24hrMiniTicker": "eEscohlvq",
+}
+_WINDOW_LETTERS = "eEspPohlcwvqOCFLn"
+"""The fields of each kind of ticker, one letter each, in the dialect's order."""
 
 
 def text_of(body: Body, unit_ns: int) -> str:
@@ -94,6 +106,79 @@ def _book_ticker(body: BookTicker, unit_ns: int) -> str:
     )
 
 
+def _kline(body: Kline, unit_ns: int) -> str:
+    candle, instrument = body.candle, body.instrument
+    price, turnover = instrument.price, instrument.turnover
+    return (
+        f'{{"e":"kline","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}","k":{{'
+        f'"t":{candle.open_ns // unit_ns},"T":{body.next_ns // unit_ns - 1},'
+        f'"s":"{instrument.symbol}","i":"{body.interval}",'
+        f'"f":{candle.first_trade_id},"L":{candle.last_trade_id},'
+        f'"o":"{price(candle.open)}","c":"{price(candle.close)}",'
+        f'"h":"{price(candle.high)}","l":"{price(candle.low)}",'
+        f'"v":"{instrument.qty(candle.qty)}","n":{candle.trade_count},'
+        f'"x":{_bool(body.closed)},"q":"{turnover(candle.quote_qty)}",'
+        f'"V":"{instrument.qty(candle.taker_buy_qty)}",'
+        f'"Q":"{turnover(candle.taker_buy_quote_qty)}","B":"0"}}}}'
+    )
+
+
+def _ticker(body: Ticker, unit_ns: int) -> str:
+    return json.dumps(_ticker_fields(body, unit_ns), separators=(",", ":"))
+
+
+def _tickers(body: Tickers, unit_ns: int) -> str:
+    fields = [_ticker_fields(ticker, unit_ns) for ticker in body.tickers]
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def _ticker_fields(body: Ticker, unit_ns: int) -> dict[str, object]:
+    """Return the fields of the kind of ticker, in its order; zeros when nothing traded."""
+    instrument = body.instrument
+    candle = body.candle or flat_candle(body.open_ns, 0)
+    last_qty = body.last_qty if body.candle else 0
+    opened, average, percent = candle.open, 0, 0
+    if body.candle:
+        average = average_price(candle.quote_qty, candle.qty, instrument.price_decimals)
+        percent = change_percent(opened, candle.close)
+    bid, ask = body.best
+    every = {
+        "e": body.event,
+        "E": body.told_ns // unit_ns,
+        "s": instrument.symbol,
+        "p": instrument.price(candle.close - opened),
+        "P": to_text(percent, 3),
+        "w": to_text(average, AVERAGE_DECIMALS),
+        "x": instrument.price(body.price_before),
+        "c": instrument.price(candle.close),
+        "Q": instrument.qty(last_qty),
+        "b": instrument.price(bid[0]),
+        "B": instrument.qty(bid[1]),
+        "a": instrument.price(ask[0]),
+        "A": instrument.qty(ask[1]),
+        "o": instrument.price(opened),
+        "h": instrument.price(candle.high),
+        "l": instrument.price(candle.low),
+        "v": instrument.qty(candle.qty),
+        "q": instrument.turnover(candle.quote_qty),
+        "O": body.open_ns // unit_ns,
+        "C": body.told_ns // unit_ns,
+        "F": candle.first_trade_id,
+        "L": candle.last_trade_id,
+        "n": candle.trade_count,
+    }
+    return {letter: every[letter] for letter in _TICKER_LETTERS.get(body.event, _WINDOW_LETTERS)}
+
+
+def _average_price(body: AveragePrice, unit_ns: int) -> str:
+    average = average_price(body.quote_qty, body.qty, body.instrument.price_decimals)
+    return (
+        f'{{"e":"avgPrice","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+        f'"i":"{body.minutes}m","w":"{to_text(average, AVERAGE_DECIMALS)}",'
+        f'"T":{body.last_ns // unit_ns}}}'
+    )
+
+
 def _user_report(body: UserReport, unit_ns: int) -> str:
     return json.dumps(body.report.told(body.told_ns, unit_ns), separators=(",", ":"))
 
@@ -117,6 +202,10 @@ _WRITERS: dict[type, Callable[[Any, int], str]] = {
     DepthUpdate: _depth_update,
     PartialDepth: _partial_depth,
     BookTicker: _book_ticker,
+    Kline: _kline,
+    Ticker: _ticker,
+    Tickers: _tickers,
+    AveragePrice: _average_price,
     UserReport: _user_report,
     ServerShutdown: _server_shutdown,
 }

@@ -26,6 +26,7 @@ from broadcaster.messages import (
     PartialDepth,
     Trade,
 )
+from broadcaster.tapes import Tapes
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
 from protocol.names import Instrument
@@ -36,6 +37,7 @@ PARTIAL_LEVELS = (5, 10, 20)
 FAST = "@100ms"
 """What the names of streams with the short window end with."""
 _SHOW_HOLE_AFTER_NS = 1_000_000_000
+_EMPTY: Level = (0, 0)
 _COLUMNS = (
     "kind", "flags", "at_ns", "instrument", "side", "price", "level_qty", "update_id",
     "last_px", "last_qty", "trade_id", "agg_trade_id",
@@ -45,7 +47,8 @@ _COLUMNS = (
 class _Market:
     """What the feed knows of one instrument."""
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, number: int, instrument: Instrument) -> None:
+        self.number = number
         self.instrument = instrument
         self.prefix = f"{instrument.symbol.lower()}@"
         self.trade_stream = f"{self.prefix}trade"
@@ -73,17 +76,20 @@ class Feed:
 
     `catalogue` lists all instruments by number, `depth` reads the newest published depth of one or
     says None while there is none to read. `wanted` tells which streams anybody listens to; what
-    nobody wants is not worked out. Times come in as arguments.
+    nobody wants is not worked out. Aggregated trades also go onto the `tapes`. Times come in as
+    arguments.
     """
 
     def __init__(
         self,
         catalogue: Callable[[], Sequence[Instrument]],
         depth: Callable[[int], DepthView | None],
+        tapes: Tapes,
         wanted: Container[str],
     ) -> None:
         self._catalogue = catalogue
         self._depth = depth
+        self._tapes = tapes
         self._wanted = wanted
         self._markets: dict[int, _Market] = {}
         self._by_prefix: dict[str, int] = {}
@@ -93,8 +99,9 @@ class Feed:
         """Look at the catalogue: instruments may have been added."""
         for number, instrument in enumerate(self._catalogue()):
             if number not in self._markets:
-                market = self._markets[number] = _Market(instrument)
+                market = self._markets[number] = _Market(number, instrument)
                 self._by_prefix[market.prefix] = number
+                self._tapes.learn(number, instrument)
                 self._learn_levels(number, market)
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:
@@ -205,6 +212,7 @@ class Feed:
             return
         market, trade = self._open
         self._open = None
+        self._tapes.add(market.number, trade)
         stream = market.agg_trade_stream
         if stream in self._wanted:
             told_ns = max(now_ns, trade.at_ns)
@@ -293,14 +301,13 @@ class Feed:
         view = self._depth(number)
         if view is None:
             return None
-        bids, asks = _levels(view, 1)
-        empty = (0, 0)
-        return BookTicker(
-            market.instrument,
-            view.update_id,
-            bids[0] if bids else empty,
-            asks[0] if asks else empty,
-        )
+        return BookTicker(market.instrument, view.update_id, *best_levels(view))
+
+
+def best_levels(view: DepthView) -> tuple[Level, Level]:
+    """Return the best bid and ask; (0, 0) stands for an empty side."""
+    bids, asks = _levels(view, 1)
+    return (*bids, _EMPTY)[0], (*asks, _EMPTY)[0]
 
 
 def _levels(view: DepthView, count: int) -> tuple[list[Level], list[Level]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocol.names import Instrument
-from protocol.tape import AggTrade, PublicTrade
+from protocol.tape import AggTrade, Candle, PublicTrade
 from protocol.user_reports import Report
 
 Level = tuple[int, int]
@@ -66,6 +66,50 @@ class ServerShutdown(NamedTuple):
     told_ns: int
 
 
+class Kline(NamedTuple):
+    """`<symbol>@kline_<interval>`; `closed` on the last message of a candle."""
+
+    instrument: Instrument
+    interval: str
+    next_ns: int
+    candle: Candle
+    closed: bool
+    told_ns: int
+
+
+class Ticker(NamedTuple):
+    """`<symbol>@ticker`, `@ticker_<window>` and `@miniTicker`, by `event`; no candle: no trade in the window.
+
+    `best` is the best bid and ask for the kind that tells it.
+    """
+
+    event: str
+    instrument: Instrument
+    candle: Candle | None
+    price_before: int
+    last_qty: int
+    best: tuple[Level, Level]
+    open_ns: int
+    told_ns: int
+
+
+class AveragePrice(NamedTuple):
+    """`<symbol>@avgPrice`: quote quantity and quantity of the last minutes, and the last trade's time."""
+
+    instrument: Instrument
+    minutes: int
+    quote_qty: int
+    qty: int
+    last_ns: int
+    told_ns: int
+
+
+class Tickers(NamedTuple):
+    """`!ticker@arr` and the like: the tickers that changed."""
+
+    tickers: Sequence[Ticker]
+
+
 class UserReport(NamedTuple):
     """What one account is told on its listen key."""
 
@@ -73,7 +117,19 @@ class UserReport(NamedTuple):
     told_ns: int
 
 
-Body = Trade | Aggregate | DepthUpdate | PartialDepth | BookTicker | UserReport | ServerShutdown
+Body = (
+    Trade
+    | Aggregate
+    | DepthUpdate
+    | PartialDepth
+    | BookTicker
+    | Kline
+    | Ticker
+    | AveragePrice
+    | Tickers
+    | UserReport
+    | ServerShutdown
+)
 
 
 class Message(NamedTuple):

@@ -15,21 +15,26 @@ from websockets.frames import CloseCode
 
 from broadcaster.channels import Channels
 from broadcaster.connection import Connection
-from broadcaster.feed import Feed
+from broadcaster.feed import Feed, best_levels
+from broadcaster.history import Unavailable
 from broadcaster.intake import Intake
-from broadcaster.messages import ServerShutdown
+from broadcaster.messages import Body, Level, ServerShutdown
+from broadcaster.recent import Past
+from broadcaster.tapes import Need, Tapes
 from broadcaster.user_streams import UserStreams
 from conf.settings import Ws
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
 from protocol.names import Instrument
 from protocol.records import Event
+from protocol.tape import AggTrade
 from protocol.user_feed import Names, UserFeed
 from runtime import clock
 from runtime.endpoints import WrongFrame, rows_in
 
 FAST_WINDOW_S = 0.1
 CONNECT_WINDOW_S = 300
+HISTORY_RETRY_S = 1.0
 SWEEP_S = 600
 SPARE_CONNECTIONS = 256
 """Sockets beyond the limit that still get a proper refusal; further ones are just closed."""
@@ -56,8 +61,21 @@ class Market(Protocol):
     def depth(self, instrument: int) -> DepthView | None:
         """Return the newest published depth; None while there is none to read."""
 
+    def clock_ns(self) -> int:
+        """Return a time before which everything that was stamped has been told; 0 when not known."""
+
     def names(self) -> Names:
         """Return what the user feed asks."""
+
+
+class History(Protocol):
+    """Where the past is asked for (`broadcaster.history.RestHistory`). Both raise Unavailable."""
+
+    async def past(self, instrument: Instrument, now_ns: int) -> Past:
+        """Return what was before `now_ns`, and the trades of the minute now running."""
+
+    async def trades_from(self, instrument: Instrument, agg_trade_id: int) -> list[AggTrade]:
+        """Return all aggregated trades from an id on."""
 
 
 class Keys(Protocol):
@@ -78,6 +96,7 @@ class Server:
         ws: Ws,
         source: Source,
         market: Market,
+        history: History,
         keys: Keys,
         log: logging.Logger,
     ) -> None:
@@ -87,10 +106,14 @@ class Server:
         self._source = source
         self.channels = Channels()
         self._intake = Intake()
-        self._feed = Feed(market.instruments, market.depth, self.channels)
+        self._tapes = Tapes(self.channels, self._best)
+        self._feed = Feed(market.instruments, market.depth, self._tapes, self.channels)
+        self._market = market
+        self._history = history
+        self._keeper: asyncio.Task[None] | None = None
         self._users = UserStreams(UserFeed(market.names()), keys.account_of)
         self._keys = keys
-        self.channels.current = self._feed.current
+        self.channels.current = self._current
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._connects: dict[str, int] = {}
@@ -124,13 +147,18 @@ class Server:
         self._source.attach(loop, self._take, FRAMES_AT_ONCE)
         self._every(FAST_WINDOW_S, self._close_fast_windows)
         self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
+        self._every(1.0, self._tell_tapes)
         self._every(1.0, self._check_connections)
+        self._keeper = loop.create_task(self._keep_history())
+        self._keeper.add_done_callback(_expose)
         self._every(SWEEP_S, self._sweep_keys)
 
     async def stop(self) -> None:
         """Tell everybody, say goodbye, and wait a little for the answers."""
         if self._listener is not None:
             self._listener.close()
+        if self._keeper is not None:
+            self._keeper.cancel()
         self._flush()
         for timer in self._timers.values():
             timer.cancel()
@@ -223,6 +251,39 @@ class Server:
         self.channels.publish(self._feed.slow_windows(clock.wall_ns()))
         self._flush()
 
+    def _tell_tapes(self) -> None:
+        self.channels.publish(self._tapes.tell(clock.wall_ns(), self._market.clock_ns()))
+        self._flush()
+
+    async def _keep_history(self) -> None:
+        """Bring what the tapes lack, now and whenever it is missing."""
+        told = ""
+        while True:
+            for need in self._tapes.needs():
+                try:
+                    await self._bring(need)
+                except Unavailable as error:
+                    if told != str(error):
+                        self._log.info("history cannot be had yet: %s", error)
+                    told = str(error)
+                    break
+            await asyncio.sleep(HISTORY_RETRY_S)
+
+    async def _bring(self, need: Need) -> None:
+        if need.from_agg_trade_id is None:
+            past = await self._history.past(need.instrument, clock.wall_ns())
+            self._tapes.load(need.number, past)
+        else:
+            trades = await self._history.trades_from(need.instrument, need.from_agg_trade_id)
+            self._tapes.fill(need.number, trades)
+
+    def _current(self, stream: str) -> Body | None:
+        return self._feed.current(stream) or self._tapes.current(stream, clock.wall_ns())
+
+    def _best(self, number: int) -> tuple[Level, Level] | None:
+        view = self._market.depth(number)
+        return best_levels(view) if view else None
+
     def _check_connections(self) -> None:
         now_s = asyncio.get_running_loop().time()
         for connection in list(self._connections):
@@ -245,3 +306,9 @@ class Server:
 
         first_s = loop.time() + interval_s
         self._timers[action] = loop.call_at(first_s, act, first_s)
+
+
+def _expose(task: asyncio.Task[None]) -> None:
+    """Raise what ended a task, where the loop's exception handler sees it."""
+    if not task.cancelled():
+        task.result()

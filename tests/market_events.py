@@ -9,6 +9,7 @@ import numpy as np
 from broadcaster.feed import Feed
 from broadcaster.intake import Intake
 from broadcaster.messages import Message
+from broadcaster.tapes import Tapes
 from protocol.board import DepthLevel
 from protocol.board_reads import DepthView
 from protocol.layout import Rows, rows_of
@@ -16,6 +17,7 @@ from protocol.names import Asset, Instrument
 from protocol.records import Event
 from protocol.terms import EventFlag, EventKind, Side
 from protocol.user_feed import Names
+from runtime import clock
 
 FIRST_TRADE_ID = 100_000_001
 BTC, ETH, USDT = Asset(0, "BTC", 8), Asset(1, "ETH", 8), Asset(2, "USDT", 8)
@@ -101,6 +103,10 @@ class HandMarket:
         """List the instruments, as the board does."""
         return (BTCUSDT, ETHUSDT)[: len(self.books)]
 
+    def clock_ns(self) -> int:
+        """Tell the matcher's clock, which runs like ours."""
+        return clock.wall_ns()
+
     def names(self) -> Names:
         """Tell names, as the board does."""
         assets = [BTC, ETH, USDT]
@@ -145,7 +151,8 @@ class FedFeed(Feed):
     def __init__(
         self, market: HandMarket, wanted: Container[str], depth: Callable[[int], Any] | None = None
     ) -> None:
-        super().__init__(market.instruments, depth or market.depth, wanted)
+        tapes = Tapes(wanted, lambda _: None)
+        super().__init__(market.instruments, depth or market.depth, tapes, wanted)
         self.intake = Intake()
 
     def take(self, rows: Rows, now_ns: int) -> list[Message]:

@@ -13,9 +13,13 @@ from typing import TypeVar
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
+from broadcaster.history import Unavailable
+from broadcaster.recent import Past
 from broadcaster.server import Server
 from conf.settings import Ws
+from protocol.names import Instrument
 from protocol.records import Event
+from protocol.tape import AggTrade
 from protocol.terms import EventKind, Side
 from runtime.endpoints import frame_of
 from runtime.listen_keys import ListenKeys
@@ -27,6 +31,29 @@ UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+
+
+class HandHistory:
+    """A history that is there at once, and says what the test put in."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Past] = {}
+        self.trades: list[AggTrade] = []
+        self.away = False
+
+    async def past(self, instrument: Instrument, now_ns: int) -> Past:
+        """Return what was before; nothing, when nothing was put in."""
+        self._check()
+        return self.of.get(instrument.symbol, Past([], [], [], None))
+
+    async def trades_from(self, instrument: Instrument, agg_trade_id: int) -> list[AggTrade]:
+        """Return what was put in, from an id on."""
+        self._check()
+        return [trade for trade in self.trades if trade.agg_trade_id >= agg_trade_id]
+
+    def _check(self) -> None:
+        if self.away:
+            raise Unavailable("away")
 
 
 class HandSource:
@@ -45,6 +72,7 @@ class StreamHouse:
     market: HandMarket
     server: Server
     source: HandSource
+    history: HandHistory
     keys: ListenKeys
 
     @property
@@ -92,9 +120,10 @@ async def _house(run: Path, ws: Ws) -> AsyncIterator[StreamHouse]:
     source = HandSource()
     log = logging.getLogger("broadcaster")
     keys = ListenKeys(run)
-    server = Server(ws, source, market, keys, log)
+    history = HandHistory()
+    server = Server(ws, source, market, history, keys, log)
     await server.start()
-    house = StreamHouse(market, server, source, keys)
+    house = StreamHouse(market, server, source, history, keys)
     with market.command():
         market.other(EventKind.ASSET_ADDED)
     house.send()

@@ -14,6 +14,7 @@ from broadcaster.messages import (
     PartialDepth,
     Trade,
 )
+from broadcaster.tapes import Tapes
 from protocol.terms import EventKind, Side
 from tests.market_events import BTCUSDT, ETHUSDT, FIRST_TRADE_ID, FedFeed, HandMarket
 
@@ -233,7 +234,8 @@ def test_a_book_that_cannot_be_read_is_told_later(market):
 
 def test_an_instrument_that_is_added_has_streams_at_once(market):
     listed = [BTCUSDT]
-    feed = Feed(lambda: listed, market.depth, _Everything())
+    wanted = _Everything()
+    feed = Feed(lambda: listed, market.depth, Tapes(wanted, lambda _: None), wanted)
     feed.learn()
     assert feed.current("ethusdt@depth5") is None
     listed.append(ETHUSDT)
