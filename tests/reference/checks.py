@@ -168,18 +168,19 @@ def _support_reason(instrument: Instrument, asked: Asked, *, in_list: bool) -> R
 def _duplicate_reason(
     venue: Venue, account: Account, instrument: Instrument, asked: Asked
 ) -> RejectReason:
-    if is_id_in_use(venue, account, instrument, asked.cl_ord_id):
+    if is_id_in_use(venue, account, instrument, asked):
         return RejectReason.DUPLICATE_CL_ORD_ID
     return RejectReason.NONE
 
 
-def is_id_in_use(venue: Venue, account: Account, instrument: Instrument, text: bytes) -> bool:
-    """Say whether a live order has this text id, or a finished one had it lately (rule P-5)."""
+def is_id_in_use(venue: Venue, account: Account, instrument: Instrument, asked: Asked) -> bool:
+    """Say whether a live order has the text id, or a finished one had it lately (rule P-5)."""
+    text = asked.cl_ord_id
     if not text:
         return False
     if (instrument.number, text) in account.named:
         return True
-    return venue.finished_ids.holds((account.number, instrument.number, text), venue.now)
+    return venue.finished_ids.holds((account.number, instrument.number, text), asked.at_ns)
 
 
 def last_reason(venue: Venue, order: Order) -> RejectReason:

@@ -40,15 +40,16 @@ def meets_something(taker: Order) -> bool:
     return best != 0 and crosses(taker, best)
 
 
-def portions(taker: Order, *, decrement_ends: bool) -> Iterator[Portion]:
+def portions(taker: Order, *, decrement_ends: bool, collar_px: int = 0) -> Iterator[Portion]:
     """Yield what the taker meets, in the order of the match.
 
     In a level the shown quantities come first, in queue order; what icebergs hide comes after.
     An own order is passed over (EXPIRE_MAKER), costs both sides its quantity (DECREMENT) or ends
-    the walk; with `decrement_ends` DECREMENT ends it too.
+    the walk; with `decrement_ends` DECREMENT ends it too. So does the first price outside the
+    dynamic collar around `collar_px` (0: no collar), whoever rests there.
     """
     for price, queue in taker.instrument.book.levels(1 - taker.side):
-        if not crosses(taker, price):
+        if not crosses(taker, price) or outside_collar(taker.instrument, price, collar_px):
             return
         hidden = 0
         for maker in queue:
@@ -67,11 +68,9 @@ def portions(taker: Order, *, decrement_ends: bool) -> Iterator[Portion]:
 
 def is_fillable(taker: Order) -> bool:
     """Say whether a FOK would trade in full."""
-    instrument = taker.instrument
     wanted = taker.leaves_qty
-    for portion in portions(taker, decrement_ends=True):
-        if outside_collar(instrument, portion.price, instrument.last_or_reference):
-            break
+    collar_px = taker.instrument.last_or_reference
+    for portion in portions(taker, decrement_ends=True, collar_px=collar_px):
         wanted -= portion.qty
         if wanted <= 0:
             return True

@@ -174,6 +174,7 @@ def _open(venue: Venue, order_list: OrderList) -> None:
     for number, leg in enumerate(order_list.legs):
         leg.order_list = order_list
         leg.leg = number
+        leg.created_ns = venue.now
         register(venue, leg)
     entering = order_list.legs if order_list.kind == ListKind.OCO else order_list.legs[:1]
     for leg in order_list.legs[len(entering) :]:

@@ -21,7 +21,7 @@ def need(order: Order) -> int:
     if order.side == Side.SELL:
         return order.leaves_qty * order.instrument.base_scale
     if order.hold_price is None:
-        return order.held
+        return _holder(order).held
     return order.hold_price * order.leaves_qty * order.instrument.quote_scale
 
 

@@ -144,7 +144,7 @@ def _amend_reason(venue: Venue, asked: Asked, order: Order) -> RejectReason:
         return RejectReason.AMEND_NOT_SUPPORTED
     if not lot_size_fits(order.instrument, qty):
         return RejectReason.LOT_SIZE
-    if renames and is_id_in_use(venue, order.account, order.instrument, asked.cl_ord_id):
+    if renames and is_id_in_use(venue, order.account, order.instrument, asked):
         return RejectReason.DUPLICATE_CL_ORD_ID
     if any(qty > leg.order_qty for leg in legs):
         return RejectReason.AMEND_NOT_DECREASE

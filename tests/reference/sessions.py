@@ -57,8 +57,8 @@ def _start_phase(
         uncross(venue, instrument)
     _enter_phase(venue, instrument, phase, until_ns)
     if phase == SessionPhase.CLOSING_AUCTION:
-        for order in [*instrument.waiting.values()]:
-            del instrument.waiting[order.order_id]
+        for order_id in sorted(instrument.waiting):
+            order = instrument.waiting.pop(order_id)
             trading.start_working(venue, order, EventKind.RESTED)
     if phase == SessionPhase.CLOSED:
         for order in venue.live_orders(instrument):

@@ -297,6 +297,18 @@ def test_at_close_orders_wait_unseen_for_the_closing_call(exchange):  # rules A-
     assert waiting.working_ns > waiting.created_ns
 
 
+def test_waiting_orders_join_the_closing_call_lowest_order_id_first(exchange):  # rule A-1
+    play(
+        exchange,
+        """
+        a lists l1 as oto: buys 5 @ 1.00 as w | sells 5 @ 1.50 at close as p -> list l1 opened; w accepted; p pending
+        b sells 3 @ 1.60 at close as b
+        c sells 5 @ 1.00      -> accepted; sold 5 @ 1.00 to a; p triggered
+        phase closing auction -> phase closing auction; p rests 5; b rests 3
+        """,
+    )
+
+
 def test_at_close_orders_that_never_came_to_their_call_end_with_the_day(exchange):  # rule A-1
     play(
         exchange,

@@ -257,6 +257,21 @@ def test_fill_or_kill_counts_nothing_outside_the_collar(exchange):  # rules A-5,
     )
 
 
+def test_the_collar_stops_at_its_price_whoever_rests_there(exchange):  # rules A-5, C-3
+    exchange.terms(dynamic_collar=500)
+    play(
+        exchange,
+        """
+        maker sells 1 @ 10.00
+        taker buys 1 @ 10.00 -> accepted; bought 1 @ 10.00 from maker
+        bob   sells 5 @ 9.40 as b1
+        maker sells 5 @ 9.60
+        bob buys 5 @ 9.60 fok stp expire maker -> accepted; expired 5 unfilled
+        bob buys 5 @ 9.60 ioc stp expire maker -> accepted; expired 5 at the collar; phase volatility auction
+        """,
+    )
+
+
 def test_the_collar_is_measured_from_the_price_at_which_the_taker_began(exchange):  # rule A-5
     exchange.terms(dynamic_collar=500)
     play(

@@ -212,3 +212,22 @@ def test_an_uncross_prevents_nothing(exchange):  # rule T-1
         phase continuous -> uncrossed 5 @ 10.00; a2 bought 5 @ 10.00 from alice; phase continuous
         """,
     )
+
+
+def test_a_leg_that_became_a_market_buy_keeps_what_its_walk_costs(exchange):  # rules T-1, R-1
+    exchange.trader_with("alice", shares=2, money="200")
+    play(
+        exchange,
+        """
+        maker sells 1 @ 10.00
+        taker buys 1 @ 10.00 -> accepted; bought 1 @ 10.00 from maker
+        alice lists l1 as oco: buys 9 take 9.50 stp decrement as x | buys 9 stop 11.00 as y -> list l1 opened; x accepted; y accepted
+        alice sells 2 @ 9.70 as a
+        maker sells 3 @ 9.60
+        maker sells 9 @ 9.80
+        maker buys 1 @ 9.50
+        taker sells 1 @ 9.50 -> accepted; sold 1 @ 9.50 to maker; y expired 9 by its other leg; x triggered; x bought 3 @ 9.60 from maker; a loses 2, 0 left; x loses 2, 4 left; x bought 4 @ 9.80 from maker; list l1 done
+        """,
+    )
+    prevented = exchange.told_of(EventKind.PREVENTED)[1]
+    assert prevented.quote_locked == 4 * 980
