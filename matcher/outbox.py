@@ -46,7 +46,8 @@ class Outbox:
         slots = events["reply_to"]
         for slot in np.unique(slots).tolist():
             if 0 < slot < REPLY_SLOTS:
-                self._reply(slot, events[slots == slot])
+                mine = slots == slot
+                self._reply(slot, events if mine.all() else events[mine])
         for part in whole_commands(events):
             frame = frame_of(Event, part)
             self.dropped_events += self._events.send(frame) is False
