@@ -149,7 +149,9 @@ class Tally:
 
     def add(self, events: Rows) -> None:
         """Add a batch of events."""
-        makers = events[(events["kind"] == EventKind.TRADE) & (events["flags"] & EventFlag.MAKER > 0)]
+        makers = events[
+            (events["kind"] == EventKind.TRADE) & (events["flags"] & EventFlag.MAKER > 0)
+        ]
         qty = makers["last_qty"].astype(np.uint64)
         mixed = makers["order_id"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= makers["contra_order_id"].astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)

@@ -102,7 +102,7 @@ class RowView:
 
     def copy_from(self, other: "RowView") -> None:
         """Take over every byte of another row."""
-        self._row.view(np.uint8)[:] = other._row.view(np.uint8)
+        self._row.view(np.uint8)[:] = other._row.view(np.uint8)  # noqa: SLF001
 
 
 class TextView:

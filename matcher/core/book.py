@@ -15,6 +15,7 @@ Not here: money, events, ids; and orders that are not in a queue (stops, market 
 from matcher.core.kernel import inlined, kernel, zeros_above, zeros_below
 from matcher.core.rows import ICEBERG, RESTING, LevelRow, MarketRow
 from matcher.core.state import Core
+from matcher.core.terms import by_side
 from protocol.board import InstrumentRow, OrderRow
 from protocol.terms import Side
 
@@ -49,7 +50,7 @@ def position_in(market: MarketRow, side: int, level: int) -> int:
 @inlined
 def best_of(market: MarketRow, side: int) -> int:
     """Return the position of a side's best level: -1 (BUY) or `level_count` (SELL) when empty."""
-    return market.best_bid if side == BUY else market.best_ask
+    return by_side(side, market.best_bid, market.best_ask)
 
 
 @inlined

@@ -6,6 +6,7 @@ the event buffer has no room for the most events that any command could make.
 
 from matcher.core.accounts import settle_accounts
 from matcher.core.admin import administer
+from matcher.core.ahead import look_ahead
 from matcher.core.amends import amend, replace
 from matcher.core.cancels import cancel, cancel_all, cancel_list
 from matcher.core.continuous import enter
@@ -37,6 +38,7 @@ def apply_commands(memory: int, array_id: int, count: int) -> int:
     state.events = 0
     done = 0
     while done < count and state.events < core.limits.events:
+        look_ahead(core, batch, done, count)
         apply_command(core, batch[done])
         done += 1
     if done > 0:

@@ -52,22 +52,22 @@ def memory_at(address: int) -> Any:
 
 def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
     """Make the function that views `count` rows of `record` at an address."""
-    dtype = cast(type[Record], record).dtype
+    dtype = cast("type[Record]", record).dtype
 
     def at(address: int, count: int) -> Table[R]:
-        memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
-        return cast(Table[R], TableView(np.frombuffer(memory, dtype)))
+        memory = (ctypes.c_uint8 * (dtype.itemsize * count)).from_address(address)
+        return cast("Table[R]", TableView(np.ctypeslib.as_array(memory).view(dtype)))
 
     return at
 
 
 def _words(text: object) -> list[int]:
-    return cast(list[int], cast(TextView, text).words.tolist())
+    return cast("list[int]", cast("TextView", text).words.tolist())
 
 
 def copy_text(to: bytes, source: bytes) -> None:
     """Copy the five words of a text."""
-    cast(TextView, to).words[:] = cast(TextView, source).words
+    cast("TextView", to).words[:] = cast("TextView", source).words
 
 
 def same_text(left: bytes, right: bytes) -> bool:
@@ -114,9 +114,9 @@ def prefetch(block: object, index: int, line: int) -> None:
 
 def clear_row(row: object) -> None:
     """Fill a row with zeros."""
-    cast(RowView, row).clear()
+    cast("RowView", row).clear()
 
 
 def copy_row(to: object, source: object) -> None:
     """Copy every byte of a row into another of the same record."""
-    cast(RowView, to).copy_from(cast(RowView, source))
+    cast("RowView", to).copy_from(cast("RowView", source))

@@ -8,11 +8,11 @@ what icebergs hide after them: at one price the order of slices changes neither 
 Cost: one step per order that would be met.
 """
 
-from matcher.core.book import BUY, best_of, level_at, next_worse, price_at, visible_of
+from matcher.core.book import BUY, best_of, level_at, next_worse, position_of, price_at, visible_of
 from matcher.core.kernel import inlined, kernel
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
-from matcher.core.terms import FULL_SHARE, last_or_reference, term_of
+from matcher.core.terms import FULL_SHARE, by_side, last_or_reference, term_of
 from protocol.board import OrderRow
 from protocol.records import Command
 from protocol.terms import InstrumentTerm, StpMode
@@ -34,22 +34,20 @@ def is_own(core: Core, account: int, other: int) -> bool:
 def limit_of(market: MarketRow, side: int, price: int) -> int:
     """Return the ladder position of the worst price an order may trade at; price 0: any."""
     if price != 0:
-        return price // market.tick_size
+        return position_of(market, price)
     return market.level_count - 1 if side == BUY else 0
 
 
 @inlined
 def is_within(side: int, position: int, limit: int) -> bool:
     """Say whether a level of the other side lies within an order's limit."""
-    return position <= limit if side == BUY else position >= limit
+    return by_side(side, limit - position, position - limit) >= 0
 
 
 @inlined
 def meets(market: MarketRow, side: int, limit: int) -> bool:
     """Say whether any resting order stands where an order with this limit may trade."""
-    if side == BUY:
-        return market.best_ask <= limit
-    return market.best_bid >= limit
+    return by_side(side, limit - market.best_ask, market.best_bid - limit) >= 0
 
 
 @kernel

@@ -11,7 +11,7 @@ from matcher.core.accounts import touch
 from matcher.core.kernel import inlined, kernel
 from matcher.core.rows import LIST_LEGS, OWN_HOLD, SHARED_HOLD, MarketRow
 from matcher.core.state import Core
-from matcher.core.terms import FULL_SHARE
+from matcher.core.terms import FULL_SHARE, by_side
 from protocol.board import BalanceRow, OrderRow
 from protocol.terms import ListKind, Side
 
@@ -29,13 +29,13 @@ def balance_of(core: Core, account: int, asset: int) -> BalanceRow:
 @inlined
 def asset_held(market: MarketRow, side: int) -> int:
     """Return the asset that an order of this side pays with."""
-    return market.quote_asset if side == BUY else market.base_asset
+    return by_side(side, market.quote_asset, market.base_asset)
 
 
 @inlined
 def need_of(market: MarketRow, side: int, price: int, qty: int) -> int:
     """Return what a quantity at a price costs (BUY) or takes (SELL), in the asset held."""
-    return price * qty * market.quote_scale if side == BUY else qty * market.base_scale
+    return qty * by_side(side, price * market.quote_scale, market.base_scale)
 
 
 @inlined

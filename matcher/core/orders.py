@@ -10,7 +10,7 @@ account's list, counted for R-4; one that is done at once never is.
 from matcher.core.accounts import count_order, list_order, touch, unlist_order
 from matcher.core.expiries import drop_expiry, note_expiry
 from matcher.core.indexes import LOW, finish_text, id_tag, put, take_out, text_entry
-from matcher.core.kernel import clear_row, has_text, inlined, kernel
+from matcher.core.kernel import clear_row, has_text, inlined, kernel, prefetch
 from matcher.core.legs import drop_leg
 from matcher.core.rows import LISTED, WORKING, MarketRow
 from matcher.core.state import Core
@@ -25,6 +25,8 @@ def take_order(core: Core) -> int:
     slot = state.free_order
     if slot != 0:
         state.free_order = core.orders[slot].next
+        prefetch(core.orders, state.free_order, 0)
+        prefetch(core.orders, state.free_order, 1)
     else:
         state.order_top += 1
         slot = state.order_top

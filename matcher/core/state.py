@@ -58,6 +58,8 @@ EVENTS_PER_ORDER = 8
 """One command can make at most so many events for each live order: a pair of trades, its trigger,
 its end, what that does to its list; icebergs two more for each slice."""
 COLD_EVENTS = 1024
+SPARSE = ("levels", "bits", "triggers")
+"""Blocks that are touched here and there: large pages would make them as large as they look."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Core:
     fee_tiers: Table[FeeTierRow]
     touched: SmallNumbers
     scratch: Integers
+    ahead: Integers
     depth_count: Integers
     depth_heads: Table[DepthHead]
     depth_levels: Table[DepthLevel]
@@ -178,6 +181,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "totals": (c.assets,),
         "fee_tiers": (FEE_TIERS,),
         "touched": (max(c.accounts, 16),),
+        "ahead": (16,),
         "scratch": (2 * c.orders + 64,),
         "depth_count": (c.instruments,),
         "depth_heads": (c.instruments, DEPTH_SLOTS),
@@ -202,6 +206,8 @@ def private_memory(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) ->
     count = int(np.prod(shape, dtype=np.int64))
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
     memory = mmap.mmap(-1, max(1, count * dtype.itemsize), flags=flags)
+    if name not in SPARSE and hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 

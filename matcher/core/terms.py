@@ -9,6 +9,12 @@ FULL_SHARE = 10_000
 
 
 @inlined
+def by_side(side: int, buy: int, sell: int) -> int:
+    """Return `buy` or `sell`, without a branch: which side comes next nobody can predict."""
+    return sell ^ ((buy ^ sell) & (side - 1))
+
+
+@inlined
 def term_of(core: Core, instrument: int, term: int) -> int:
     """Return one term of an instrument."""
     return core.terms[instrument * TERM_COLUMNS + term]

@@ -37,7 +37,7 @@ from matcher.core.money import (
     settle_seller,
     taker_rate,
 )
-from matcher.core.orders import release_order, sort_by_order_id
+from matcher.core.orders import sort_by_order_id
 from matcher.core.rows import ICEBERG, RESTING, LevelRow, MarketRow
 from matcher.core.state import Core
 from matcher.core.stops import note_trade

@@ -47,8 +47,8 @@ __all__ = [
     "INTERPRETED",
     "array_address",
     "clear_row",
-    "copy_row",
     "compile_entries",
+    "copy_row",
     "copy_text",
     "entry",
     "fence",
@@ -73,7 +73,7 @@ _entries: list[Any] = []
 _ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _HELPER: dict[str, Any] = {**_ENTRY, "no_cpython_wrapper": True}
 
-config.CACHE_DIR = str(cache_directory(checked=CHECKED))
+config.CACHE_DIR = str(cache_directory(checked=CHECKED))  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -89,7 +89,7 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 def _helper(function: Callable[P, R], *, forceinline: bool) -> Callable[P, R]:
     # forceinline is always stated: numba lets a callee inherit the flags of whoever calls it first.
     compiled = njit(pipeline_class=Helper, forceinline=forceinline, **_HELPER)(function)
-    return cast(Callable[P, R], compiled if INTERPRETED else without_literals(compiled))
+    return cast("Callable[P, R]", compiled if INTERPRETED else without_literals(compiled))
 
 
 def entry(function: Entry) -> Entry:
@@ -101,7 +101,7 @@ def entry(function: Entry) -> Entry:
         return function
     compiled = njit(pipeline_class=program.Entry, cache=True, **_ENTRY)(function)
     _entries.append(compiled)
-    return cast(Entry, compiled)
+    return cast("Entry", compiled)
 
 
 def compile_entries() -> None:

@@ -19,8 +19,8 @@ from matcher.core.kernel.values import (
     MemoryType,
     NumbersType,
     TableType,
-    load,
     at_offset,
+    load,
     store,
 )
 from protocol.layout import TEXT_WORDS, Record
@@ -29,14 +29,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M")
 
-INTERPRETED = bool(config.DISABLE_JIT)
+INTERPRETED = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
 I1 = ir.IntType(1)
 I32 = ir.IntType(32)
 
 
 def _twin(compiled: Any, plain: Callable[P, R]) -> Callable[P, R]:
     """Choose between machine code and its interpreted twin; the twin gives the signature."""
-    return plain if INTERPRETED else cast(Callable[P, R], compiled)
+    return plain if INTERPRETED else cast("Callable[P, R]", compiled)
 
 
 def _words(builder: Any, text: Any, field: str) -> list[Any]:
@@ -44,7 +44,7 @@ def _words(builder: Any, text: Any, field: str) -> list[Any]:
     return [load(builder, place, I64, field) for place in places]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _copy_text(_typing: Any, to: Any, source: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         for word, value in enumerate(_words(builder, args[1], sig.args[1].field)):
@@ -54,7 +54,7 @@ def _copy_text(_typing: Any, to: Any, source: Any) -> Any:
     return types.none(to, source), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _same_text(_typing: Any, left: Any, right: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pairs = zip(
@@ -70,7 +70,7 @@ def _same_text(_typing: Any, left: Any, right: Any) -> Any:
     return types.boolean(left, right), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _has_text(_typing: Any, text: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = _words(builder, args[0], sig.args[0].field)[0]
@@ -87,7 +87,7 @@ def _folded(builder: Any, one: Any, other: Any) -> Any:
     return builder.and_(builder.xor(builder.trunc(product, I64), high), I64((1 << 63) - 1))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fold(_typing: Any, one: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _folded(builder, args[0], args[1])
@@ -95,7 +95,7 @@ def _fold(_typing: Any, one: Any, other: Any) -> Any:
     return types.int64(types.int64, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fold_text(_typing: Any, seed: Any, text: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         folded = args[0]
@@ -109,7 +109,7 @@ def _fold_text(_typing: Any, seed: Any, text: Any) -> Any:
 
 
 def _bit_counter(name: str) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def count(_typing: Any, word: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             function = builder.module.declare_intrinsic(
@@ -122,7 +122,7 @@ def _bit_counter(name: str) -> Any:
     return count
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fence(_typing: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         builder.fence("release")
@@ -131,7 +131,7 @@ def _fence(_typing: Any) -> Any:
     return types.none(), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _prefetch(_typing: Any, block: Any, index: Any, line: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         typ = sig.args[0]
@@ -155,7 +155,7 @@ def _clear_row(_typing: Any, row: Any) -> Any:
     return types.none(row), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _copy_row(_typing: Any, to: Any, source: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         size = I64(sig.args[0].record.dtype.itemsize)
@@ -165,7 +165,7 @@ def _copy_row(_typing: Any, to: Any, source: Any) -> Any:
     return types.none(to, source), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _array_address(_typing: Any, array_id: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = builder.add(args[0], I64(interpreted.ARRAY_DATA))
@@ -177,32 +177,34 @@ def _array_address(_typing: Any, array_id: Any) -> Any:
 def memory_at(memory: type[M]) -> Callable[[int], M]:
     """Make the function that turns the address of a table of blocks into `core`."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def at(_typing: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return builder.inttoptr(args[0], cgutils.voidptr_t)
 
         return MemoryType(memory)(types.int64), generate
 
-    return interpreted.memory_at if INTERPRETED else cast(Callable[[int], M], at)
+    return interpreted.memory_at if INTERPRETED else cast("Callable[[int], M]", at)
 
 
 def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
     """Make the function that turns an address and a count into a block of rows of `record`."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def at(_typing: Any, address: Any, count: Any) -> Any:
-        table = TableType(cast(type[Record], record))
+        table = TableType(cast("type[Record]", record))
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             made = cgutils.create_struct_proxy(table)(context, builder)
             made.data = builder.inttoptr(args[0], cgutils.voidptr_t)
             made.length = args[1]
-            return made._getvalue()
+            return made._getvalue()  # noqa: SLF001
 
         return table(types.int64, types.int64), generate
 
-    return interpreted.rows_at(record) if INTERPRETED else cast(Callable[[int, int], Table[R]], at)
+    return (
+        interpreted.rows_at(record) if INTERPRETED else cast("Callable[[int, int], Table[R]]", at)
+    )
 
 
 array_address = _twin(_array_address, interpreted.array_address)

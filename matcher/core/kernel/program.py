@@ -10,14 +10,14 @@ Only entries can be called from Python; a helper's own machine code never exists
 
 from typing import Any
 
-from numba import _dynfunc, types
+from numba import _dynfunc, types  # type: ignore[attr-defined]
 from numba.core import compiler, typed_passes
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class HelperLowering(NativeLowering):  # type: ignore[misc]
+class HelperLowering(NativeLowering):
     """Lower a helper and leave it unfinished."""
 
     _name = "helper_lowering"
@@ -33,7 +33,7 @@ class HelperLowering(NativeLowering):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class EntryLowering(NativeLowering):  # type: ignore[misc]
+class EntryLowering(NativeLowering):
     """Lower an entry and link in everything that it reaches."""
 
     _name = "entry_lowering"
@@ -119,7 +119,7 @@ def _with_lowering(state: Any, lowering: type[NativeLowering]) -> list[Any]:
     return [pipeline]
 
 
-class Helper(compiler.CompilerBase):  # type: ignore[misc]
+class Helper(compiler.CompilerBase):
     """The pipeline of a function that is called by the core only."""
 
     def define_pipelines(self) -> list[Any]:
@@ -127,7 +127,7 @@ class Helper(compiler.CompilerBase):  # type: ignore[misc]
         return _with_lowering(self.state, HelperLowering)
 
 
-class Entry(compiler.CompilerBase):  # type: ignore[misc]
+class Entry(compiler.CompilerBase):
     """The pipeline of a way into the core."""
 
     def define_pipelines(self) -> list[Any]:

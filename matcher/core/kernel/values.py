@@ -27,7 +27,7 @@ from numba.extending import lower_builtin, register_model
 from matcher.core.blocks import Block, blocks_of
 from protocol.layout import Record
 
-CHECKED = bool(config.BOUNDSCHECK)
+CHECKED = bool(config.BOUNDSCHECK)  # type: ignore[attr-defined]
 I8 = ir.IntType(8)
 I64 = ir.IntType(64)
 
@@ -41,12 +41,16 @@ class MemoryType(types.Type):
 
 
 class TableType(types.Type):
+    """A block of rows: its address and length."""
+
     def __init__(self, record: type[Record]) -> None:
         self.record = record
         super().__init__(f"Table({record.__qualname__})")
 
 
 class NumbersType(types.Type):
+    """A block of plain numbers: its address and length."""
+
     def __init__(self, name: str, dtype: np.dtype[Any]) -> None:
         self.bits = dtype.itemsize * 8
         super().__init__(f"Numbers({name},{dtype})")
@@ -54,12 +58,16 @@ class NumbersType(types.Type):
 
 
 class RowType(types.Type):
+    """The address of one row."""
+
     def __init__(self, record: type[Record]) -> None:
         self.record = record
         super().__init__(f"Row({record.__qualname__})")
 
 
 class TextType(types.Type):
+    """The address of one text field."""
+
     def __init__(self, field: str) -> None:
         self.field = field
         super().__init__(f"Text({field})")
@@ -72,7 +80,7 @@ register_model(TextType)(models.OpaqueModel)
 
 @register_model(TableType)
 @register_model(NumbersType)
-class _BlockModel(models.StructModel):  # type: ignore[misc]
+class _BlockModel(models.StructModel):
     def __init__(self, manager: Any, typ: types.Type) -> None:
         super().__init__(manager, typ, [("data", types.voidptr), ("length", types.int64)])
 
@@ -84,26 +92,31 @@ def _type_of_block(block: Block) -> types.Type:
 
 
 @infer_getattr
-class _MemoryAttribute(AttributeTemplate):  # type: ignore[misc]
+class _MemoryAttribute(AttributeTemplate):
     key = MemoryType
 
-    def generic_resolve(self, memory: MemoryType, name: str) -> types.Type | None:
+    def generic_resolve(  # type: ignore[override]
+        self, memory: MemoryType, name: str
+    ) -> types.Type | None:
         return _type_of_block(memory.blocks[name][1]) if name in memory.blocks else None
 
 
 @infer_getattr
-class _RowAttribute(AttributeTemplate):  # type: ignore[misc]
+class _RowAttribute(AttributeTemplate):
     key = RowType
 
-    def generic_resolve(self, row: RowType, name: str) -> types.Type | None:
-        field = (row.record.dtype.fields or {}).get(name)
-        if field is None:
+    def generic_resolve(  # type: ignore[override]
+        self, row: RowType, name: str
+    ) -> types.Type | None:
+        fields = dict(row.record.fields)
+        if name not in fields:
             return None
-        text = field[0].kind == "S"
+        text = fields[name].kind == "S"
         return TextType(f"{row.record.__qualname__}.{name}") if text else types.int64
 
 
 def at_offset(builder: Any, pointer: Any, offset: Any) -> Any:
+    """Add bytes to an address."""
     return builder.gep(pointer, [offset], inbounds=True)
 
 
@@ -117,11 +130,13 @@ def _named(builder: Any, instruction: Any, name: str) -> Any:
 
 
 def load(builder: Any, place: Any, kind: Any, name: str) -> Any:
+    """Load an integer of type `kind` from the field `name`."""
     loaded = builder.load(builder.bitcast(place, kind.as_pointer()), align=kind.width // 8)
     return _named(builder, loaded, name)
 
 
 def store(builder: Any, value: Any, place: Any, name: str) -> None:
+    """Store an integer into the field `name`."""
     typed = builder.bitcast(place, value.type.as_pointer())
     _named(builder, builder.store(value, typed, align=value.type.width // 8), name)
 
@@ -144,7 +159,7 @@ def _load_block(context: Any, builder: Any, typ: MemoryType, value: Any, name: s
     made = cgutils.create_struct_proxy(_type_of_block(block))(context, builder)
     made.data = address
     made.length = _constant(builder, value, 2 * index + 1, I64)
-    return made._getvalue()
+    return made._getvalue()  # noqa: SLF001
 
 
 @lower_getattr_generic(RowType)
@@ -171,7 +186,7 @@ def _store_field(context: Any, builder: Any, sig: Any, args: Any, name: str) -> 
 
 
 @infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
+class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         block = args[0]
         if isinstance(block, TableType):
@@ -182,7 +197,7 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class _SetItem(AbstractTemplate):  # type: ignore[misc]
+class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if not isinstance(args[0], NumbersType):
             return None
