@@ -25,7 +25,7 @@ from writer.project import Batch, project
 from writer.store import Connection, Store, connect
 from writer.tables import ORDERS, TRADES, Table
 
-ROUNDS = 150_000
+ROUNDS = 100_000
 """Trades of the measured stream; twice as many orders, four times as many events."""
 PRODUCTION_BATCH = 20_000
 _ROW_BATCHES = (100, 1_000, 10_000)

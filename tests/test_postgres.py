@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -160,3 +161,21 @@ def test_waiting_for_a_server_that_is_not_there_ends(tmp_path: Path) -> None:
     server = embedded(tmp_path)
     with pytest.raises(NoPostgres, match="not ready within"):
         server.wait_ready(0.1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user does that in every other test")
+def test_an_ordinary_user_needs_no_other_user(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from tests.postgres_fixture import running\n"
+        "assert os.geteuid() == 1000\n"
+        "with running(Path(sys.argv[1])) as server: print(server.command()[0][0])\n"
+    )
+    namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    done = subprocess.run(
+        [*namespace, sys.executable, "-c", program, str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("/postgres")
