@@ -14,7 +14,6 @@ so it has to be found and told.
 from broadcaster.messages import DepthUpdate, Level
 from protocol.board_reads import DepthView
 from protocol.names import Instrument
-from protocol.terms import Side
 
 
 class DepthWindow:
@@ -33,13 +32,13 @@ class DepthWindow:
         return bool(self._first_id) and update_id > self.last_id + 1
 
     def add(self, update_id: int, side: int, price: int, qty: int) -> None:
-        """Take in one change; one that was told already is ignored."""
+        """Take in one change of a side (Side.BUY is 0); one that was told already is ignored."""
         if update_id <= self.last_id:
             return
         if not self._first_id:
             self._first_id = update_id
         self.last_id = update_id
-        levels = self._bids if side == Side.BUY else self._asks
+        levels = self._asks if side else self._bids
         levels[price] = qty
 
     def close(self, now_ns: int) -> DepthUpdate | None:
