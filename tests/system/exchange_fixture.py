@@ -175,9 +175,12 @@ class Exchange:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """A running exchange that the tests of one file share."""
-    one = Exchange(tmp_path_factory.mktemp("venue") / "data")
+def venue(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Exchange]:
+    """A running exchange that the tests of one file share; the file's ENVIRON sets what it wants."""
+    environ = getattr(request.module, "ENVIRON", {})
+    one = Exchange(tmp_path_factory.mktemp("venue") / "data", **environ)
     try:
         one.start()
         yield one

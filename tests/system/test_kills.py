@@ -8,11 +8,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from matcher import capacity
+from matcher.core.engine import Engine
+from matcher.core.state import private_memory
+from matcher.recovery import replay_into
+from protocol.layout import Rows
+from runtime.durable import DurableReader
 from tests.system.exchange_fixture import Exchange
 from tests.system.order_flow_fixture import Flow
+from writer.reconcile import reconcile
+from writer.store import connect
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 KILLS = 3
+ENVIRON = {"OPENBOURSE_REST_ANSWER_TIMEOUT_S": "1"}
+"""A request that was in the matcher when it died is answered "unknown" only after this time."""
 _FLOWS = itertools.count()
 
 
@@ -74,7 +84,23 @@ def audit(venue: Exchange, flow: Flow) -> None:
         if told not in (0, found[text_id])
     } == {}
     assert money == deposits
-    assert venue.command("journal", "verify").returncode == 0
+    assert venue.asked("journal", "verify", "--deep")["faults"] == []
+    with connect(venue.dsn(), 60) as connection:
+        found = reconcile(connection, events_of_a_replay(venue))
+    assert found.agrees, found.differences
+
+
+def events_of_a_replay(venue: Exchange) -> list[Rows]:
+    """Replay the running exchange's journal from its first command and return all events."""
+    folder = venue.data_dir / "journal"
+    engine = Engine(capacity.recorded(folder), private_memory)
+    events: list[Rows] = []
+    replay_into(
+        engine,
+        DurableReader(folder, venue.run).read(),
+        take=lambda rows: events.append(rows.copy()),
+    )
+    return events
 
 
 @pytest.mark.parametrize(
@@ -107,3 +133,14 @@ def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_handle(ve
     venue.start()
     assert venue.is_whole()
     audit(venue, flow)
+
+
+def test_the_state_that_lived_through_kills_is_the_state_that_a_replay_gives(venue, flow):
+    for _ in range(KILLS):
+        kill(venue, "matcher")
+        go_on(venue, flow)
+    flow.finish()
+    assert venue.stop() == 0
+    lived = json.loads((venue.data_dir / "journal" / "stopped.json").read_text())
+    assert venue.asked("journal", "digest") == {**lived, "live": False}
+    venue.start()
