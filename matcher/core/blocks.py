@@ -25,17 +25,17 @@ class Table(Generic[Row]):
     """Annotation of a block of records; `core.block[i]` is a row."""
 
     def __getitem__(self, index: int) -> Row:
-        raise NotImplementedError("an annotation, never an object")
+        raise TypeError("an annotation, never an object")
 
 
 class Numbers:
     """Annotation of a block of unsigned 64-bit numbers."""
 
     def __getitem__(self, index: int) -> int:
-        raise NotImplementedError("an annotation, never an object")
+        raise TypeError("an annotation, never an object")
 
     def __setitem__(self, index: int, value: int) -> None:
-        raise NotImplementedError("an annotation, never an object")
+        raise TypeError("an annotation, never an object")
 
 
 class SmallNumbers(Numbers):
