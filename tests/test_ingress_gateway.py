@@ -1,0 +1,231 @@
+"""Commands out, events back, and what a client hears when none come (`ingress/gateway.py`)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from ingress import gateway as module
+from ingress.errors import Refused
+from ingress.gateway import Gateway, NoSlot, ReplySlot
+from protocol.layout import Rows
+from protocol.records import Command, Event
+from protocol.terms import EventFlag
+from runtime import endpoints
+from runtime.endpoints import frame_of, rows_in
+
+SLOT = 7
+
+
+class Wire:
+    """Remembers the frames it took."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.full = False
+
+    def send(self, frame: bytes) -> bool:
+        if not self.full:
+            self.frames.append(frame)
+        return not self.full
+
+    def commands(self) -> Rows:
+        return np.concatenate([rows_in(Command, frame) for frame in self.frames])
+
+
+def events(*told: tuple[int, int, int]) -> bytes:
+    """A frame of events: request id, order id, flags."""
+    rows = np.zeros(len(told), Event.dtype)
+    for row, (request_id, order_id, flags) in zip(rows, told, strict=True):
+        row["request_id"], row["order_id"], row["flags"] = request_id, order_id, flags
+    return frame_of(Event, rows)
+
+
+def play(story: Callable[[Gateway, Wire], Awaitable[None]], first_id: int = 10) -> None:
+    """Run a story with a gateway whose patience is a twentieth of a second."""
+
+    async def run() -> None:
+        wire = Wire()
+        await story(Gateway(wire, SLOT, asyncio.get_running_loop(), 0.05, first_id), wire)
+
+    asyncio.run(run())
+
+
+async def refusal_of(waiting: "asyncio.Future[list[Event]]") -> tuple[int, int]:
+    with pytest.raises(Refused) as refusal:
+        await waiting
+    return refusal.value.code, refusal.value.status
+
+
+def test_commands_of_one_turn_leave_in_one_frame_with_their_return_address():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answers = [gateway.ask({"kind": 1, "order_id": number}) for number in (1, 2, 3)]
+        assert wire.frames == []
+        await asyncio.sleep(0)
+        assert len(wire.frames) == 1
+        rows = wire.commands()
+        assert rows["order_id"].tolist() == [1, 2, 3]
+        assert rows["request_id"].tolist() == [10, 11, 12]
+        assert set(rows["reply_to"].tolist()) == {SLOT}
+        assert (rows["received_ns"] > 0).all()
+        assert (rows["seq"] == 0).all() and (rows["at_ns"] == 0).all()
+        gateway.take([events((12, 3, EventFlag.LAST), (10, 1, EventFlag.LAST))])
+        gateway.take([events((11, 2, EventFlag.LAST))])
+        assert [one[0].order_id for one in await asyncio.gather(*answers)] == [1, 2, 3]
+
+    play(story)
+
+
+def test_an_answer_is_whole_with_its_last_event():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answer = gateway.ask({"kind": 1})
+        gateway.take([events((10, 1, 0), (10, 2, EventFlag.MAKER))])
+        assert not answer.done()
+        gateway.take([events((10, 3, EventFlag.LAST | EventFlag.MAKER))])
+        assert [event.order_id for event in await answer] == [1, 2, 3]
+        assert gateway.pending == 0
+
+    play(story)
+
+
+def test_the_legs_of_a_list_share_one_answer():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answer = gateway.ask({"leg": 0}, {"leg": 1})
+        await asyncio.sleep(0)
+        assert wire.commands()["request_id"].tolist() == [10, 10]
+        gateway.take([events((10, 1, 0), (10, 2, EventFlag.LAST))])
+        assert len(await answer) == 2
+
+    play(story)
+
+
+def test_no_answer_in_time_is_status_unknown_and_a_late_one_is_dropped():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        first = gateway.ask({"kind": 1})
+        await asyncio.sleep(0.03)
+        second = gateway.ask({"kind": 1})
+        assert await refusal_of(first) == (-1007, 504)
+        assert not second.done()
+        gateway.take([events((10, 1, EventFlag.LAST))])
+        gateway.take([events((11, 2, EventFlag.LAST))])
+        assert (await second)[0].order_id == 2
+
+    play(story)
+
+
+def test_each_command_has_its_own_patience():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answers = []
+        for _ in range(3):
+            answers.append(gateway.ask({"kind": 1}))
+            await asyncio.sleep(0.02)
+        assert [await refusal_of(one) for one in answers] == [(-1007, 504)] * 3
+        assert gateway.pending == 0
+
+    play(story)
+
+
+def test_a_full_wire_refuses_all_commands_of_the_turn_and_nothing_was_sent():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        wire.full = True
+        answers = [gateway.ask({"kind": 1}), gateway.ask({"kind": 1})]
+        assert [await refusal_of(one) for one in answers] == [(-1008, 503)] * 2
+        assert gateway.pending == 0
+        wire.full = False
+        gateway.ask({"kind": 1})
+        await asyncio.sleep(0)
+        assert len(wire.commands()) == 1
+
+    play(story)
+
+
+def test_more_waiting_than_the_limit_is_refused_before_it_is_sent(monkeypatch):
+    monkeypatch.setattr(module, "PENDING_LIMIT", 2)
+
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answers = [gateway.ask({"kind": 1}) for _ in range(3)]
+        assert await refusal_of(answers[2]) == (-1008, 503)
+        await asyncio.sleep(0)
+        assert len(wire.commands()) == 2
+        gateway.take([events((10, 1, EventFlag.LAST))])
+        assert await answers[0]
+        gateway.ask({"kind": 1})
+        await asyncio.sleep(0)
+        assert len(wire.commands()) == 3
+
+    play(story)
+
+
+def test_request_ids_go_round():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answers = [gateway.ask({"kind": 1}) for _ in range(3)]
+        await asyncio.sleep(0)
+        ids = wire.commands()["request_id"].tolist()
+        assert ids == [2**32 - 2, 2**32 - 1, 0]
+        gateway.take([events(*((one, one, EventFlag.LAST) for one in ids))])
+        assert len(await asyncio.gather(*answers)) == 3
+
+    play(story, first_id=2**32 - 2)
+
+
+def test_two_workers_on_one_slot_start_with_different_ids():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        loop = asyncio.get_running_loop()
+        starts = {Gateway(wire, SLOT, loop, 1.0)._next_id for _ in range(8)}
+        assert len(starts) > 1
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"x", b"x" * 400, frame_of(Command, np.zeros(1, Command.dtype))]
+)
+def test_a_frame_that_holds_no_events_is_dropped_and_the_next_one_counts(frame):
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answer = gateway.ask({"kind": 1})
+        gateway.take([frame, events((10, 1, EventFlag.LAST))])
+        assert (await answer)[0].order_id == 1
+
+    play(story)
+
+
+def test_a_client_that_went_away_does_not_disturb_the_others():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        gone, waiting = gateway.ask({"kind": 1}), gateway.ask({"kind": 1})
+        gone.cancel()
+        gateway.take([events((10, 1, EventFlag.LAST), (11, 2, EventFlag.LAST))])
+        assert (await waiting)[0].order_id == 2
+
+    play(story)
+
+
+def test_closing_ends_what_waits_as_status_unknown():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        answer = gateway.ask({"kind": 1})
+        gateway.close()
+        assert await refusal_of(answer) == (-1007, 504)
+
+    play(story)
+
+
+def test_a_field_that_a_command_does_not_have_is_a_bug():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        with pytest.raises(AssertionError, match="unknown field"):
+            gateway.ask({"colour": 1})
+
+    play(story)
+
+
+def test_reply_slots_are_held_by_one_process_and_come_back(tmp_path, monkeypatch):
+    first, second = ReplySlot(tmp_path), ReplySlot(tmp_path)
+    assert (first.number, second.number) == (1, 2)
+    first.release()
+    third = ReplySlot(tmp_path)
+    assert third.number == 1
+    monkeypatch.setattr(module, "REPLY_SLOTS", 3)
+    with pytest.raises(NoSlot):
+        ReplySlot(tmp_path)
+    second.release()
+    third.release()
+    assert endpoints.REPLY_SLOTS == 1000
