@@ -8,7 +8,6 @@ from ingress.door import Door
 from runtime.shared import NotPublished
 from tests.rest_house import House
 
-
 UNKNOWN = (
     "Timeout waiting for response from backend server. "
     "Send status unknown; execution status unknown."
