@@ -18,9 +18,20 @@ from matcher.core.state import Core
 
 core_at = memory_at(Core)
 
-_SCALARS = ("seq", "at_ns", "event_seq", "orders", "next_order_id", "next_list_id")
+_SCALARS = (
+    "seq",
+    "at_ns",
+    "event_seq",
+    "orders",
+    "lists",
+    "next_order_id",
+    "next_list_id",
+    "activations",
+    "phase_due_ns",
+)
 _ORDER_LINKS = ("next", "prev", "account_pos", "extra", "level")
 _EXTRA_LINKS = ("list", "trigger_next", "trigger_prev", "expiry_pos", "order", "slices")
+_LIST_LINKS = ("next", "prev", "queued", "later", "earlier")
 _ACCOUNT_NOISE = ("version", "last_seq", "list_count")
 _INSTRUMENT_NOISE = ("best_bid", "best_ask")
 
@@ -66,6 +77,7 @@ def digest(blocks: Mapping[str, Array], memory: int) -> str:
     _add(summed, blocks["instruments"][:instruments], _INSTRUMENT_NOISE)
     summed.update(blocks["terms"][:instruments].tobytes())
     _add_orders(summed, blocks, rank_orders(memory, 0, 0))
+    _add_lists(summed, blocks)
     _add_remembered(summed, blocks)
     return summed.hexdigest()
 
@@ -86,6 +98,18 @@ def _add_orders(summed: Any, blocks: Mapping[str, Array], top: int) -> None:
     _add(summed, live, _ORDER_LINKS)
     summed.update(blocks["scratch"][slots].tobytes())
     _add(summed, blocks["extras"][live["extra"]], _EXTRA_LINKS)
+
+
+def _add_lists(summed: Any, blocks: Mapping[str, Array]) -> None:
+    """Hash live lists with the order ids of their legs, and the legs of one not yet complete."""
+    state = blocks["state"][0]
+    top = int(state["list_top"]) + 1
+    numbers = np.flatnonzero(blocks["lists"]["list_id"][:top])
+    numbers = numbers[np.argsort(blocks["lists"]["list_id"][numbers])]
+    _add(summed, blocks["lists"][numbers], _LIST_LINKS)
+    legs = blocks["list_legs"][numbers]
+    summed.update(blocks["orders"]["order_id"][legs].tobytes())
+    summed.update(blocks["gathered"][: int(state["gathered"])].tobytes())
 
 
 def _add_remembered(summed: Any, blocks: Mapping[str, Array]) -> None:

@@ -1,0 +1,160 @@
+"""The part of `invariants.py` that walks books, and the places of orders outside them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from matcher.core.blocks import Array
+from matcher.core.rows import ELECTED, ICEBERG, IN_CALL, RESTING, TIERS, WAITING, WATCHING
+from protocol.terms import SessionPhase, Side
+
+Blocks = dict[str, Array]
+
+
+def book_faults(blocks: Blocks, slots: Array) -> list[str]:
+    """Return what is wrong with ladders, queues, bitmaps and best prices."""
+    found: list[str] = []
+    seen: list[int] = []
+    for number in range(int(blocks["state"]["instruments"][0])):
+        for side in Side:
+            found += _side_faults(blocks, number, side, seen)
+        market, row = blocks["markets"][number], blocks["instruments"][number]
+        crossed = market["best_bid"] >= market["best_ask"]
+        if row["phase"] == SessionPhase.CONTINUOUS and crossed:
+            found.append(f"the book of instrument {number} is crossed")
+    resting = slots[(blocks["orders"]["flags"][slots] & RESTING) != 0]
+    if sorted(seen) != resting.tolist():
+        found.append(f"{len(seen)} orders stand in queues, {len(resting)} are marked as resting")
+    return found
+
+
+def _side_faults(blocks: Blocks, number: int, side: int, seen: list[int]) -> Iterator[str]:
+    market = blocks["markets"][number]
+    name = f"instrument {number} {Side(side).name}"
+    first = int(market["levels"] + side * market["level_count"])
+    levels = blocks["levels"][first : first + int(market["level_count"])]
+    positions = _set_bits(blocks, market, side, 0)
+    if not (levels["order_count"][positions] > 0).all():
+        yield f"{name}: an empty level is marked in the bitmap"
+    for tier in range(1, int(market["tier_count"])):
+        if not np.array_equal(
+            _set_bits(blocks, market, side, tier),
+            np.unique(_set_bits(blocks, market, side, tier - 1) >> 6),
+        ):
+            yield f"{name}: tier {tier} of the bitmap is wrong"
+    best = _best(positions, side, int(market["level_count"]))
+    if best != (market["best_bid"] if side == Side.BUY else market["best_ask"]):
+        yield f"{name}: the best level is {best}"
+    for position in positions:
+        yield from _level_faults(blocks, number, side, int(position), first, seen)
+
+
+def _best(positions: Array, side: int, level_count: int) -> int:
+    if len(positions) == 0:
+        return -1 if side == Side.BUY else level_count
+    return int(positions[-1] if side == Side.BUY else positions[0])
+
+
+def _set_bits(blocks: Blocks, market: Array, ladder: int, tier: int) -> Array:
+    """Return the positions whose bit is set in one tier of a ladder's bitmap."""
+    offsets = blocks["tiers"].reshape(-1)[int(market["tiers"]) : int(market["tiers"]) + TIERS]
+    words = int(market["level_count"])
+    for _ in range(tier + 1):
+        words = (words + 63) >> 6
+    first = int(offsets[tier]) + ladder * int(market["bit_words"])
+    part = blocks["bits"][first : first + words]
+    return np.array(
+        [
+            (int(place) << 6) + bit
+            for place in np.flatnonzero(part)
+            for bit in range(64)
+            if int(part[place]) >> bit & 1
+        ],
+        np.int64,
+    )
+
+
+def _level_faults(
+    blocks: Blocks, number: int, side: int, position: int, first: int, seen: list[int]
+) -> Iterator[str]:
+    level, orders = blocks["levels"][first + position], blocks["orders"]
+    name = f"instrument {number} {Side(side).name} level {position}"
+    slot, before, shown, leaves, count = int(level["head"]), 0, 0, 0, 0
+    while slot != 0 and count <= level["order_count"]:
+        order = orders[slot]
+        price = position * blocks["markets"]["tick_size"][number]
+        here = (order["instrument"], order["side"], order["price"], order["level"])
+        if here != (number, side, price, first + position) or order["prev"] != before:
+            yield f"{name}: order {order['order_id']} does not belong here"
+        shown += int(_shown(blocks, order))
+        leaves += int(order["leaves_qty"])
+        seen.append(slot)
+        before, slot, count = slot, int(order["next"]), count + 1
+    if (before, count) != (level["tail"], level["order_count"]):
+        yield f"{name}: the queue has {count} orders, {level['order_count']} are counted"
+    if shown != level["qty"] or leaves != level["qty"] + level["hidden_qty"]:
+        yield f"{name}: shows {level['qty']}, its orders {shown}"
+
+
+def _shown(blocks: Blocks, order: Array) -> int:
+    if not order["flags"] & ICEBERG:
+        return int(order["leaves_qty"])
+    extra = blocks["extras"][order["extra"]]
+    assert 0 < extra["visible_qty"] <= order["leaves_qty"], "an iceberg shows nothing, or too much"
+    return int(extra["visible_qty"])
+
+
+def place_faults(blocks: Blocks, slots: Array) -> list[str]:
+    """Return what is wrong with triggers, the heap of expiries, waiting orders and lists."""
+    orders, extras, state = blocks["orders"], blocks["extras"], blocks["state"][0]
+    places = extras["place"][orders["extra"][slots]]
+    found = []
+    for number in range(int(state["instruments"])):
+        market = blocks["markets"][number]
+        here = orders["instrument"][slots] == number
+        watching = int((here & (places == WATCHING)).sum())
+        if watching != market["stops"]:
+            found.append(f"instrument {number} counts {market['stops']} stops, not {watching}")
+        chained = [
+            slot
+            for head in ("market_buys", "market_sells", "waiting")
+            for slot in _chain(orders, int(market[head]))
+        ]
+        aside = slots[here & ((places == IN_CALL) | (places == WAITING))]
+        if sorted(chained) != aside.tolist():
+            found.append(f"instrument {number}: the orders aside of its book are not chained")
+    if (places == ELECTED).any():
+        found.append("an elected stop has not acted")
+    timed = slots[extras["expire_ns"][orders["extra"][slots]] != 0]
+    heap = blocks["expiries"][: int(state["expiries"])]
+    if sorted(heap.tolist()) != timed.tolist():
+        found.append("the heap of expiries does not hold exactly the live GTD orders")
+    return found + _list_faults(blocks, slots)
+
+
+def _chain(orders: Array, first: int) -> list[int]:
+    chain: list[int] = []
+    while first != 0 and len(chain) < len(orders):
+        chain.append(first)
+        first = int(orders["next"][first])
+    return chain
+
+
+def _list_faults(blocks: Blocks, slots: Array) -> list[str]:
+    """Every live list has live legs that know it, and every member is a leg."""
+    orders, extras, state = blocks["orders"], blocks["extras"], blocks["state"][0]
+    found = []
+    numbers = np.flatnonzero(blocks["lists"]["list_id"][: int(state["list_top"]) + 1])
+    if len(numbers) != state["lists"]:
+        found.append(f"{state['lists']} lists are counted, {len(numbers)} are live")
+    members = 0
+    for number in numbers:
+        legs = [int(slot) for slot in blocks["list_legs"][number] if slot]
+        members += len(legs)
+        if len(legs) != blocks["lists"]["live"][number] or not legs:
+            found.append(f"list {number} has {len(legs)} live legs")
+        if any(extras["list"][orders["extra"][slot]] != number for slot in legs):
+            found.append(f"list {number} has a leg that does not know it")
+    if members != int((extras["list"][orders["extra"][slots]] != 0).sum()):
+        found.append("an order belongs to a list that does not have it as a leg")
+    return found
