@@ -114,7 +114,8 @@ class NoKeys:
 def main(trades: int) -> None:
     """Serve until standard input ends."""
     loop = uvloop.new_event_loop()
-    ws = Ws(port=0, tick_ms=0)
+    # The clients of the bench answer no pings.
+    ws = Ws(port=0, tick_ms=0, ping_interval_s=3600, pong_timeout_s=3600)
     server = Server(ws, Rounds(trades), OneMarket(), NoHistory(), NoKeys(), logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)
