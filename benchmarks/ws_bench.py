@@ -5,6 +5,9 @@ on the last core, asks for one; the next is asked for when every client has the 
 previous, so that the server always has work and never a backlog. The clients count bytes and parse
 nothing, or the bench would measure them.
 
+Two figures each: deliveries a second, which is the server's only while it has its core to itself, and
+deliveries per second of the server's CPU, which a busy machine disturbs less.
+
 The subject turns Event rows into text and frames (feed, encoding, channels); the yardstick makes an
 object of each trade and stringifies it. Case "1 message a write" is a market at rest, "10 messages a
 write" a busy one: what comes within a tick leaves together.
@@ -43,7 +46,7 @@ def run(runs: int) -> Report:
     _allow_many_files()
     with tempfile.TemporaryDirectory() as folder:
         missing = _install_ws(Path(folder))
-        rows = [_case(messages, runs, Path(folder), missing) for messages in CASES]
+        rows = [row for count in CASES for row in _case(count, runs, Path(folder), missing)]
     return Report(
         bench="ws",
         rows=rows,
@@ -58,6 +61,7 @@ class Fan:
         self._messages = messages
         self._rounds = CASES[messages]
         self.latencies_ms: list[float] = []
+        self.per_cpu_second: list[float] = []
         self._server = subprocess.Popen(
             [*command, str(messages)],
             stdin=subprocess.PIPE,
@@ -78,7 +82,7 @@ class Fan:
 
     def rate(self) -> float:
         """Send the rounds of one turn; return deliveries per second."""
-        starts = [time.perf_counter()] * WINDOW
+        cpu_s, starts = self._cpu_s(), [time.perf_counter()] * WINDOW
         os.write(self._ask, b"." * WINDOW)
         heard = 0
         for number in range(1, self._rounds + 1):
@@ -91,7 +95,9 @@ class Fan:
                 os.write(self._ask, b".")
         seconds = time.perf_counter() - starts[0]
         assert heard == self._rounds * self._round_bytes, "a delivery was lost or came twice"
-        return self._rounds * self._messages * CLIENTS / seconds
+        deliveries = self._rounds * self._messages * CLIENTS
+        self.per_cpu_second.append(deliveries / (self._cpu_s() - cpu_s))
+        return deliveries / seconds
 
     def close(self) -> None:
         """End the server and its clients."""
@@ -103,6 +109,11 @@ class Fan:
             self._server.stdout.close()
         self._server.kill()
         self._server.wait()
+
+    def _cpu_s(self) -> float:
+        """Return how long the server has run on a core, in its own code and in the kernel."""
+        fields = Path(f"/proc/{self._server.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _read(self) -> int:
         heard = 0
@@ -119,7 +130,7 @@ class Fan:
         return heard
 
 
-def _case(messages: int, runs: int, folder: Path, missing: str) -> Row:
+def _case(messages: int, runs: int, folder: Path, missing: str) -> list[Row]:
     case = f"{messages} message{'s' * (messages > 1)} a write, {CLIENTS:,} clients"
     subject = Fan([sys.executable, "-m", "benchmarks.ws_subject"], messages, {})
     try:
@@ -134,26 +145,27 @@ def _case(messages: int, runs: int, folder: Path, missing: str) -> Row:
         p50, p99 = _percentiles(subject.latencies_ms)
         theirs = _percentiles(yardstick.latencies_ms)
         note = f"{WS_PACKAGE} send(); its p50 {theirs[0]:.1f} ms, p99 {theirs[1]:.1f} ms"
-        return compared.row(case, "deliveries/s", p50=p50, p99=p99, note=note)
+        # The first turn was the warm-up.
+        own, yard = median(subject.per_cpu_second[1:]), median(yardstick.per_cpu_second[1:])
+        return [
+            compared.row(case, "deliveries/s", p50=p50, p99=p99, note=note),
+            Row(case, own, "deliveries/CPU s", yard, own / yard, runs=runs),
+        ]
     finally:
         subject.close()
 
 
-def _alone(case: str, subject: Fan, runs: int, missing: str) -> Row:
+def _alone(case: str, subject: Fan, runs: int, missing: str) -> list[Row]:
     subject.rate()
     values = [subject.rate() for _ in range(runs)]
     p50, p99 = _percentiles(subject.latencies_ms)
     spread = (max(values) - min(values)) / median(values)
-    return Row(
-        case,
-        median(values),
-        "deliveries/s",
-        p50=p50,
-        p99=p99,
-        runs=runs,
-        spread=spread,
-        note=f"no yardstick: {missing}",
-    )
+    note = f"no yardstick: {missing}"
+    per_cpu_second = median(subject.per_cpu_second[1:])
+    return [
+        Row(case, median(values), "deliveries/s", None, None, p50, p99, runs, spread, note),
+        Row(case, per_cpu_second, "deliveries/CPU s", runs=runs, note=note),
+    ]
 
 
 def _percentiles(values: list[float]) -> tuple[float, float]:
