@@ -7,9 +7,11 @@ before anyone is answered, so a read never lags an answer.
 """
 
 import json
+import secrets
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,10 @@ def serve(service: Service, settings: Settings) -> None:
     folder = settings.data_dir / "journal"
     listings = _listings(settings.instruments_file)
     lock = _lock(folder)
-    capacities = capacity.settle(folder, capacity.wanted(settings.core))
+    asked = capacity.wanted(settings.core)
+    # Clients choose the texts that are indexed; none of them shall know which ones collide.
+    asked = replace(asked, index_seed=secrets.randbits(31))
+    capacities = capacity.settle(folder, asked)
     epoch = clock.wall_ns()
     blocks = Blocks(service.run, epoch)
     engine = Engine(capacities, blocks.allocate)
