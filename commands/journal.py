@@ -16,6 +16,7 @@ from commands import Refused
 from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
+from matcher.core.invariants import check
 from matcher.core.state import private_memory
 from matcher.recovery import replay_into
 from protocol.layout import Rows
@@ -144,9 +145,7 @@ def _faults(engine: Engine, folder: Path, *, deep: bool) -> list[str]:
             f"the replay gives {engine.digest()}"
         )
     if deep:
-        from matcher.core import invariants
-
-        faults += invariants.check(engine)
+        faults += check(engine)
     return faults
 
 
