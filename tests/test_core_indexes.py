@@ -1,0 +1,113 @@
+"""The packed indexes hold exactly what was put in, however keys collide and ids come and go."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matcher.core import interpreted
+from matcher.core.blocks import Integers, MemoryView, Numbers, blocks_of
+from matcher.core.indexes import id_tag, put, take_out
+from matcher.core.kernel import compile_entries, entry, memory_at
+from tests.desk import Desk
+from tests.engines import core
+
+CELLS = 64
+PUT = 1
+TAKE_OUT = 2
+
+
+class Probe:
+    """One small index and what to do to it."""
+
+    index: Numbers
+    work: Integers
+
+
+probe_at = memory_at(Probe)
+
+
+@entry
+def play(memory, count, mask):
+    """Put in and take out as the pairs in `work` say."""
+    probe = probe_at(memory)
+    for number in range(count):
+        if probe.work[2 * number] == PUT:
+            put(probe.index, mask, probe.work[2 * number + 1])
+        else:
+            take_out(probe.index, mask, probe.work[2 * number + 1])
+    return count
+
+
+@entry
+def tag(memory, order_id, _other):
+    """Return the tag of an order id."""
+    return id_tag(order_id)
+
+
+@pytest.fixture(scope="module")
+def probe():
+    arrays = {"index": np.zeros(CELLS, np.uint64), "work": np.zeros(400, np.int64)}
+    layout = blocks_of(Probe)
+    table = np.array([(arrays[b.name].ctypes.data, len(arrays[b.name])) for b in layout], np.int64)
+    view = MemoryView(layout, arrays)
+    interpreted.register(table.ctypes.data, view)
+    compile_entries()
+    return SimpleNamespace(arrays=arrays, table=table, view=view, memory=table.ctypes.data)
+
+
+@st.composite
+def histories(draw):
+    """What is put in and taken out: homes are few, so everything collides, also around the end."""
+    live: list[int] = []
+    history = []
+    for number in range(draw(st.integers(1, 80))):
+        if live and (len(live) >= CELLS // 2 or draw(st.booleans())):
+            entry_out = live.pop(draw(st.integers(0, len(live) - 1)))
+            history.append((TAKE_OUT, entry_out))
+        else:
+            home = draw(st.sampled_from([0, 1, 2, 30, 61, 62, 63]))
+            live.append(home << 32 | number + 1)
+            history.append((PUT, live[-1]))
+    return history, live
+
+
+@given(histories())
+def test_an_index_holds_what_was_put_in_and_not_taken_out(probe, story):
+    history, live = story
+    index, work = probe.arrays["index"], probe.arrays["work"]
+    index[:] = 0
+    work[: 2 * len(history)] = np.array(history).reshape(-1)
+    play(probe.memory, len(history), CELLS - 1)
+    assert sorted(index[index != 0].tolist()) == sorted(live)
+    for place in np.flatnonzero(index):
+        distance = (int(place) - (int(index[place]) >> 32)) % CELLS
+        before = int(index[place - 1])
+        if distance > 0:
+            assert before != 0, "a search would stop before it"
+            assert (int(place) - 1 - (before >> 32)) % CELLS >= distance - 1, "out of order"
+
+
+def test_eight_ids_in_a_row_share_a_cache_line_and_runs_spread(probe):
+    tags = [tag(probe.memory, order_id, 0) for order_id in range(1 << 12)]
+    assert len(set(tags)) == len(tags)
+    assert all(tags[n] >> 3 == tags[n + 1] >> 3 for n in range(0, len(tags), 2))
+    homes = np.bincount([one & 0x3FF for one in tags], minlength=1 << 10)
+    assert homes.max() <= 20
+
+
+def test_a_remembered_id_is_forgotten_after_its_window_and_when_there_are_too_many():
+    desk = Desk(core())
+    desk.add_market()
+    alice = desk.account("alice", {0: 1_000, 1: 1 << 40})
+    order = {"account": alice, "ord_type": 1, "time_in_force": 3, "price": 5, "order_qty": 1}
+    for number in range(5_000):
+        desk.ask(1, **order, cl_ord_id=b"id%d" % number)
+    state = desk.engine.blocks["state"]
+    assert state["finished_count"][0] == 4_096
+    desk.now_ns += 600 * 10**9
+    desk.ask(1, **order, cl_ord_id=b"id4999")
+    desk.ask(1, **order, cl_ord_id=b"id4998")
+    assert state["finished_count"][0] < 4_096
