@@ -134,11 +134,11 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     one = _word(places, "status", "how it stands; exit status 0 running, 1 degraded, 3 down")
     one.add_argument("--json", action="store_true", help="print one JSON object")
     one.set_defaults(run=show_status)
-    for name, (file, summary) in commands.WORDS.items():
+    for name, summary in commands.WORDS.items():
         one = _word(places, name, summary)
         # Only the word that was typed is imported: numba and psycopg take their time.
         if name in words[:1]:
-            module = importlib.import_module(f"commands.{file}")
+            module = importlib.import_module(f"commands.{name.replace('-', '_')}")
             module.add_arguments(one)
             one.set_defaults(run=module.run)
     return parser

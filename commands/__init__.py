@@ -7,18 +7,18 @@ it turns `Refused`, `WrongSetting` and `BadConfiguration` into one line and exit
 """
 
 WORDS = {
-    "account": ("account", "create, fund, freeze and list accounts and their API keys"),
-    "instrument": ("instrument", "add instruments, change their terms"),
-    "phase": ("phase", "start a session phase of an instrument"),
-    "halt": ("phase", "halt an instrument"),
-    "resume": ("phase", "take a halted instrument back to trading, through a call"),
-    "cancel-all": ("phase", "cancel the open orders of an account"),
-    "journal": ("journal", "verify, dump or digest the journal"),
-    "replay": ("replay", "play a recorded order flow through the core or the running exchange"),
-    "vectors": ("vectors", "conformance vectors against the reference and the compiled core"),
-    "bench": ("bench", "measure the exchange beside its yardsticks"),
+    "account": "create, fund, freeze and list accounts and their API keys",
+    "instrument": "add instruments, change their terms",
+    "phase": "start a session phase of an instrument",
+    "halt": "halt an instrument",
+    "resume": "take a halted instrument back to trading, through a call",
+    "cancel-all": "cancel the open orders of an account",
+    "journal": "verify, dump or digest the journal",
+    "replay": "play a recorded order flow through the core or the running exchange",
+    "vectors": "conformance vectors against the reference and the compiled core",
+    "bench": "measure the exchange beside its yardsticks",
 }
-"""Every word but up, down and status: the file that does it (`args.word` tells which) and its line of help."""
+"""Every word but up, down and status, with its line of help; `cancel-all` is in `cancel_all.py`."""
 
 
 class Refused(Exception):
