@@ -25,6 +25,7 @@ Lane = Mapping[tuple[bytes, bytes], Serve]
 
 HEAD_LIMIT = 32 * 1024
 ARRIVAL_LIMIT_S = 30.0
+LINGER_S = 1.0
 CONNECTIONS_LIMIT = 10_000
 _IDLE, _HEAD, _BODY = range(3)
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
@@ -200,4 +201,7 @@ class Connection(HttpToolsProtocol):
         body = msgspec.json.encode(refusal.body())
         head = [STATUS_LINE[refusal.status], _JSON % len(body), _CLOSE, b"\r\n"]
         self.transport.write(b"".join([*head, body]))
-        self.transport.close()
+        # Closing at once, with bytes of the client unread, would reset the connection and take the
+        # answer with it: so what still comes is thrown away for a moment.
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
