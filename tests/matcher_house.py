@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,17 @@ class House:
         replay_into(engine, commands, take=lambda some: events.append(some.copy()))
         return engine, np.concatenate(commands), np.concatenate(events)
 
+    def replayed_events(self, first: int) -> subprocess.CompletedProcess[bytes]:
+        """Run the child that tells events again."""
+        return subprocess.run(
+            [sys.executable, "-m", "matcher.replay_events", "--from-event-seq", str(first)],
+            env=self.environ,
+            cwd=ROOT,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
     def client(self, slot: int = 1) -> "Client":
         return Client(self.run, slot)
 
@@ -248,6 +260,16 @@ def opening(accounts: int = 4) -> list[dict[str, Any]]:
             deposit = {"kind": CommandKind.DEPOSIT, "account": number, "asset": asset}
             found.append({**deposit, "amount": 10**15})
     return found
+
+
+def rows_of_pipe(content: bytes) -> Rows:
+    """Return the Event rows of all frames that a child has written (`runtime/pipe.py`)."""
+    found, at = [rows_of(Event, 0)], 0
+    while at < len(content):
+        (length,) = struct.unpack_from("<I", content, at)
+        found.append(endpoints.rows_in(Event, content[at + 4 : at + 4 + length]))
+        at += 4 + length
+    return np.concatenate(found)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:

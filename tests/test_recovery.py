@@ -2,7 +2,6 @@
 
 import io
 import random
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, Sync, segments_in
 from runtime.service import BadConfiguration
 from runtime.shared import Blocks, NotPublished
+from tests.matcher_house import rows_of_pipe
 
 SMALL = Capacities(
     orders=2048, accounts=16, assets=8, instruments=4, account_orders=512, price_levels=1 << 16,
@@ -128,15 +128,6 @@ def exchange(settings: Settings) -> Iterator[Exchange]:
     found = Exchange(settings.data_dir)
     yield found
     found.end()
-
-
-def frames_in(out: io.BytesIO) -> list[Rows]:
-    content, found, at = out.getvalue(), [], 0
-    while at < len(content):
-        (length,) = struct.unpack_from("<I", content, at)
-        found.append(endpoints.rows_in(Event, content[at + 4 : at + 4 + length]))
-        at += 4 + length
-    return found
 
 
 # The state
@@ -322,7 +313,7 @@ def test_a_consumer_hears_the_same_events_again_from_any_one_on(
     wanted = exchange.told[int(share * (len(exchange.told) - 1)) :]
     out = io.BytesIO()
     replay_events.replay_events(settings, int(wanted["event_seq"][0]), out)
-    assert (np.concatenate(frames_in(out)) == wanted).all()
+    assert (rows_of_pipe(out.getvalue()) == wanted).all()
 
 
 def test_a_consumer_that_has_everything_hears_nothing(
@@ -331,7 +322,7 @@ def test_a_consumer_that_has_everything_hears_nothing(
     published(exchange, run, exchange.journal.next_seq - 1)
     out = io.BytesIO()
     replay_events.replay_events(settings, len(exchange.told) + 1, out)
-    assert frames_in(out) == []
+    assert out.getvalue() == b""
 
 
 def test_a_consumer_that_is_ahead_of_the_journal_is_told_so(

@@ -19,7 +19,7 @@ from runtime.journal import JournalLock
 from runtime.segments import segments_in
 from runtime.service import BAD_CONFIGURATION
 from runtime.sockets import Pull, Subscribe
-from tests.matcher_house import Client, House, cancel, house, limit, opening, until
+from tests.matcher_house import Client, House, cancel, house, limit, opening, rows_of_pipe, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 KILLS = 5
@@ -183,6 +183,26 @@ def test_the_journal_tells_the_same_digest_on_the_command_line(home: House, clie
     assert (first["seq"], first["kind"], first["cl_ord_id"]) == (1, "ADD_ASSET", "BTC")
     assert (second["seq"], second["kind"], second["cl_ord_id"]) == (2, "ADD_ASSET", "USD")
     assert "kind=ADD_ASSET" in home.command("journal", "dump", "--limit", "1").stdout
+
+
+def test_a_child_tells_missed_events_again_while_the_matcher_runs(
+    home: House, client: Client
+) -> None:
+    home.start()
+    client.ask(*opening())
+    chance = random.Random(2)
+    for _ in range(30):
+        load(client, chance)
+    client.ask(limit(1, BUY, 1, 1, "last"))
+    last = int(home.board.status()["event_seq"])
+    _, _, events = home.replayed()
+    for first in (1, last // 2, last + 1):
+        told = home.replayed_events(first)
+        assert told.returncode == 0, told.stderr
+        assert (rows_of_pipe(told.stdout) == events[first - 1 :]).all()
+    ahead = home.replayed_events(last + 2)
+    assert ahead.returncode == BAD_CONFIGURATION
+    assert f"ends with event {last}" in ahead.stderr.decode()
 
 
 def test_frames_of_anything_else_change_nothing(home: House, client: Client) -> None:
