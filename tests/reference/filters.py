@@ -27,7 +27,9 @@ def price_and_size_reason(venue: Venue, instrument: Instrument, asked: Asked) ->
         return RejectReason.ICEBERG_QTY_TOO_LARGE
     slices = slices_of(asked.order_qty, asked.display_qty)
     most_slices = terms[InstrumentTerm.ICEBERG_PARTS] or slices
-    if slices > min(most_slices, venue.limits.iceberg_slices - venue.live_slices):
+    if asked.display_qty and slices > min(
+        most_slices, venue.limits.iceberg_slices - venue.live_slices
+    ):
         return RejectReason.ICEBERG_PARTS
     if asked.trailing_bips and not _trailing_fits(instrument, asked):
         return RejectReason.TRAILING_DELTA
