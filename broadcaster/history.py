@@ -111,10 +111,11 @@ class RestHistory:
         return [_candle(row, instrument) for row in rows]
 
     async def _get(self, what: str, **asked: Any) -> list[Any]:
-        path = f"/api/v3/{what}?{urlencode(asked)}"
+        path = f"/api/v3/{what}"
         try:
-            return await asyncio.to_thread(self._ask, path)
+            return await asyncio.to_thread(self._ask, f"{path}?{urlencode(asked)}")
         except (OSError, http.client.HTTPException, ValueError) as error:
+            # Without the query, so that the same trouble reads the same at the next try.
             raise Unavailable(f"GET {path}: {error}") from error
 
     def _ask(self, path: str) -> list[Any]:

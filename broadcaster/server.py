@@ -34,7 +34,11 @@ from runtime.endpoints import WrongFrame, rows_in
 
 FAST_WINDOW_S = 0.1
 CONNECT_WINDOW_S = 300
-HISTORY_RETRY_S = 1.0
+HISTORY_PAUSE_S = 0.5
+HISTORY_LONGEST_PAUSE_S = 8.0
+"""Between two looks at what the tapes lack; longer while REST does not answer."""
+CHECK_S = 1.0
+"""Between two looks at every connection: how late a limit of time is kept."""
 SWEEP_S = 600
 SPARE_CONNECTIONS = 256
 """Sockets beyond the limit that still get a proper refusal; further ones are just closed."""
@@ -148,7 +152,7 @@ class Server:
         self._every(FAST_WINDOW_S, self._close_fast_windows)
         self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
         self._every(1.0, self._tell_tapes)
-        self._every(1.0, self._check_connections)
+        self._every(CHECK_S, self._check_connections)
         self._keeper = loop.create_task(self._keep_history())
         self._keeper.add_done_callback(_expose)
         self._every(SWEEP_S, self._sweep_keys)
@@ -258,16 +262,18 @@ class Server:
     async def _keep_history(self) -> None:
         """Bring what the tapes lack, now and whenever it is missing."""
         told = ""
+        pause_s = HISTORY_PAUSE_S
         while True:
-            for need in self._tapes.needs():
-                try:
+            try:
+                for need in self._tapes.needs():
                     await self._bring(need)
-                except Unavailable as error:
-                    if told != str(error):
-                        self._log.info("history cannot be had yet: %s", error)
-                    told = str(error)
-                    break
-            await asyncio.sleep(HISTORY_RETRY_S)
+                pause_s = HISTORY_PAUSE_S
+            except Unavailable as error:
+                if told != str(error):
+                    self._log.info("history cannot be had yet: %s", error)
+                told = str(error)
+                pause_s = min(2 * pause_s, HISTORY_LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s)
 
     async def _bring(self, need: Need) -> None:
         if need.from_agg_trade_id is None:

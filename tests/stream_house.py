@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
@@ -109,7 +110,8 @@ class StreamHouse:
 @asynccontextmanager
 async def stream_house(**settings: object) -> AsyncIterator[StreamHouse]:
     """Run a server with these settings of the `ws` section."""
-    with tempfile.TemporaryDirectory() as run:
+    # Limits of time are looked at ten times as often, so that tests need not wait.
+    with tempfile.TemporaryDirectory() as run, patch("broadcaster.server.CHECK_S", 0.1):
         async with _house(Path(run), Ws(**{"port": 0, **settings})) as house:
             yield house
 
