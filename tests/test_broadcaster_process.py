@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,7 @@ class StandIn:
             self.blocks.remove()
         self.wire.close()
         self.reports.close()
+        shutil.rmtree(self.run)
 
     def _show_depth(self) -> None:
         assert self.blocks is not None
