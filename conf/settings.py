@@ -209,6 +209,12 @@ class Supervision:
     ready_timeout_s: float = setting(
         120.0, "a process that is not ready by then is started again", unit="s", low=1, high=3600
     )
+    start_tries: int = setting(
+        5,
+        "a process that dies so often before the exchange has been up once ends the start",
+        low=1,
+        high=1000,
+    )
     silence_limit_s: float = setting(
         90.0,
         "a ready process that has said nothing for so long is stuck: killed and started again; "

@@ -63,6 +63,8 @@ class Arbiter:
         self._reports = Pull(endpoints.REPORTS.limit)
         self._stop_signals = 0
         self._announced = False
+        self._policy = policy
+        self._failed = False
 
     @property
     def stopping(self) -> bool:
@@ -83,7 +85,7 @@ class Arbiter:
                 break
             self._sleep()
         self._reports.close()
-        return 1 if any(one.state is State.FATAL for one in self.processes) else 0
+        return 1 if self._failed else 0
 
     def stop(self, why: str) -> None:
         """Begin the orderly stop; asked a second time, end everything at once."""
@@ -128,13 +130,21 @@ class Arbiter:
         facts = log.facts(**named, lived_s=lived_s)
         if process.state is State.FATAL:
             self._log.critical("cannot run, see its message above; not started again: %s", facts)
-            if not self._announced and not self.stopping:
-                self.stop(f"{process.program.name} cannot run")
+            self._give_up(process)
         elif process.state is State.BACKOFF:
             again_s = (process.due_ns - clock.steady_ns()) / 1e9
             self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
+            if process.failures >= self._policy.start_tries:
+                self._give_up(process)
         else:
             self._log.info("%s %s", process.state, facts)
+
+    def _give_up(self, process: Process) -> None:
+        """End a start that cannot succeed; once the exchange has been up, the others go on."""
+        self._failed = self._failed or not self._announced or process.state is State.FATAL
+        if not self._announced and not self.stopping:
+            self._log.critical("%s cannot run: the start is given up", process.program.name)
+            self.stop(f"{process.program.name} cannot run")
 
     def _hear(self) -> None:
         now_ns = clock.steady_ns()

@@ -107,11 +107,12 @@ class Process:
         self.state = State.STOPPED
         self.pid = 0
         self.restarts = 0
+        self.failures = 0
+        """Deaths since it last lasted."""
         self.voices: dict[int, Voice] = {}
         self.last_words = ""
         self.spawned_ns = 0
         self._policy = policy
-        self._failures = 0
         self._since_ns = 0
 
     @property
@@ -164,7 +165,7 @@ class Process:
         elif status == self.program.refusal:
             self._turn(Cause.REFUSED, now_ns)
         else:
-            self._failures += 1
+            self.failures += 1
             self._turn(Cause.DIED, now_ns)
 
     def asked_to_stop(self, now_ns: int) -> None:
@@ -176,7 +177,7 @@ class Process:
         """Say what has to be done now; time alone makes a ready process a running one."""
         past = now_ns >= self.due_ns
         if self.state is State.READY and past:
-            self._failures = 0
+            self.failures = 0
             self._turn(Cause.SETTLED, now_ns)
         if self.state is State.BACKOFF and past:
             return Due.SPAWN
@@ -206,7 +207,7 @@ class Process:
         return [pid for pid, voice in self.voices.items() if now_ns - voice.heard_ns > limit_ns]
 
     def _backoff_s(self) -> float:
-        doublings = min(max(self._failures - 1, 0), 30)
+        doublings = min(max(self.failures - 1, 0), 30)
         first, limit = self._policy.backoff_first_s, self._policy.backoff_limit_s
         return float(min(first * 2**doublings, limit))
 

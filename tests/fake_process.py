@@ -24,6 +24,8 @@ def main(name: str, run: Path, behaviour: str) -> int:
     match behaviour:
         case "refuses":
             return BAD_CONFIGURATION
+        case "dies always":
+            return 1
         case "finishes":
             note("stopped")
             return 0

@@ -70,6 +70,14 @@ def test_a_process_that_dies_before_it_is_ready_is_started_again(exchange):
     assert exchange.lives() == ["matcher started", "matcher started"]
 
 
+def test_a_start_that_cannot_succeed_is_given_up(exchange):
+    exchange.up(("writer", "steady", ()), ("matcher", "dies always", ()), start_tries=3)
+    assert exchange.child.wait(20) == 1
+    assert exchange.lives().count("matcher started") == 3
+    assert "writer stopped" in exchange.lives()
+    assert "CRITICAL matcher cannot run: the start is given up" in exchange.text()
+
+
 def test_bad_configuration_at_the_start_stops_everything_and_says_so(exchange):
     exchange.up(("writer", "steady", ()), ("matcher", "refuses", ("writer",)))
     assert exchange.child.wait(20) == 1

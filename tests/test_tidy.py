@@ -4,6 +4,9 @@ import ast
 import dataclasses
 import re
 import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,7 @@ def tracked(*patterns: str) -> list[Path]:
     return [path for name in sorted(found.stdout.splitlines()) if (path := ROOT / name).is_file()]
 
 
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHON = tracked("*.py")
 TEXTS = [
     path
@@ -90,18 +94,34 @@ def test_every_setting_says_why_and_where_its_limits_are(section):
             assert about["unit"] == one.name.rpartition("_")[2], one.name
 
 
+def imported(path: Path) -> set[str]:
+    """The top-level names of everything that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
 def test_supervisor_py_imports_no_library_that_belongs_to_one_process():
     # import-linter looks at packages only; the command line's entry is a single file.
-    tree = ast.parse((ROOT / "supervisor.py").read_text())
-    imported = {
-        name.partition(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert imported & {"zmq", "falcon", "psycopg", "numba", "matcher", "ingress", "writer"} == set()
+    forbidden = {"zmq", "falcon", "psycopg", "numba", "matcher", "ingress", "writer", "broadcaster"}
+    assert imported(ROOT / "supervisor.py") & forbidden == set()
+
+
+@pytest.mark.parametrize(
+    ("of", "declared"),
+    [
+        ("the exchange", DECLARED["dependencies"]),
+        ("the tests", [*DECLARED["dependencies"], *DECLARED["optional-dependencies"]["test"]]),
+    ],
+)
+def test_every_library_that_is_imported_is_declared(of, declared):
+    files = [path for path in PYTHON if (ROOT / "tests" in path.parents) == (of == "the tests")]
+    ours = {path.stem for path in ROOT.glob("*.py")} | {path.name for path in ROOT.iterdir()}
+    names = {name for path in files for name in imported(path)} - ours - sys.stdlib_module_names
+    asked = {re.split(r"[\[<>=]", one)[0] for one in declared}
+    carriers = packages_distributions()
+    assert {name for name in names if not asked & set(carriers.get(name, []))} == set()
