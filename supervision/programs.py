@@ -57,7 +57,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
             needs=("matcher", "writer"),
             voices=settings.rest.workers,
         ),
-        Program("broadcaster", python("broadcaster"), needs=("matcher",)),
+        Program("broadcaster", python("broadcaster"), needs=("ingress",)),
     ]
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
