@@ -143,6 +143,9 @@ class CoreVenue:
         counts = (len(self.levels[Side.BUY]), len(self.levels[Side.SELL]))
         return Seen(bids, asks, counts, int(self.engine.blocks["status"]["orders"][0]))
 
+    def close(self) -> None:
+        """Do nothing: the engine goes with the process."""
+
 
 def _best(levels: dict[int, int], count: int | None, *, from_above: bool) -> Levels:
     return tuple(sorted(levels.items(), reverse=from_above)[:count])

@@ -123,7 +123,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=pathlib.Path, help="a *.flow.jsonl or LOBSTER message file")
     parser.add_argument("--via", choices=("core", "rest"), default="core")
     parser.add_argument("--limit", type=int, help="play only the first LIMIT steps")
-    parser.add_argument("--symbol", help="with --via rest: an instrument that is open and empty")
+    parser.add_argument("--symbol", help="with --via rest: an empty one (one of its own)")
     parser.add_argument("--json", action="store_true", help="print one object as the last line")
 
 
@@ -156,8 +156,11 @@ def run(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         started = time.perf_counter()
-        tally = play(steps, venue, bar)
-        seconds = time.perf_counter() - started
+        try:
+            tally = play(steps, venue, bar)
+            seconds = time.perf_counter() - started
+        finally:
+            venue.close()
     _report(tally, seconds, as_json=args.json)
     return 0 if tally.failed == 0 else 1
 

@@ -15,16 +15,22 @@ from typing import Any
 from urllib.parse import urlencode
 
 from commands import Refused
+from commands.account import create_account
+from commands.desk import Desk
+from commands.phase import start
 from commands.steps import Enter, Levels
 from commands.venue import Rejected, Seen
 from conf.settings import Settings
+from protocol.terms import CommandKind, SessionPhase
 from protocol.units import to_text, to_units
 
 _PRICE_DECIMALS = 2
 _DEPTH_LIMIT = 5000
 _RECV_WINDOW_MS = 60_000
-_DEFAULT_SYMBOL = "AAPLUSD"
-_DEPOSITS = {"base": "10000000", "quote": "5000000000"}
+_BASE, _QUOTE = "AAPL", "USD"
+_OWN_SYMBOL = "REPLAY"
+_HIGHEST_PRICE = 1_000_000
+_BASE_FUNDS, _QUOTE_FUNDS = "10000000", "5000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +161,21 @@ class RestVenue:
             open_orders = len(mine)
         return Seen(bids, asks, (len(bids), len(asks)), open_orders)
 
+    def close(self) -> None:
+        """DELETE what is still open, so that the instrument can be used again."""
+        try:
+            self.client.signed("DELETE", "/api/v3/openOrders", self.maker, symbol=self.symbol)
+        except Rejected:
+            # Nothing was open, or the exchange is gone: either way there is nothing to do.
+            return
+
 
 def open_rest_venue(settings: Settings, symbol: str | None) -> RestVenue:
-    """Make two funded accounts and check that the instrument is open and empty.
+    """Make two funded accounts, and an instrument for the replay unless one is named.
 
     Raises: Refused when the exchange does not answer or the instrument is not fit for a replay.
     """
-    from commands.account import create_account
-
-    symbol = symbol or _DEFAULT_SYMBOL
+    symbol = symbol or _own_instrument(settings)
     client = RestClient(settings.rest.host, settings.rest.port)
     try:
         (about,) = client.public("/api/v3/exchangeInfo", symbol=symbol)["symbols"]
@@ -173,17 +185,45 @@ def open_rest_venue(settings: Settings, symbol: str | None) -> RestVenue:
     if about["status"] != "TRADING":
         raise Refused(f"{symbol} is in status {about['status']}, a replay needs it TRADING")
     if depth["bids"] or depth["asks"]:
-        raise Refused(f"the book of {symbol} is not empty; name another instrument with --symbol")
-    deposits = {
-        about["baseAsset"]: _DEPOSITS["base"],
-        about["quoteAsset"]: _DEPOSITS["quote"],
-    }
+        raise Refused(f"the book of {symbol} is not empty; a replay needs one of its own")
+    deposits = {about["baseAsset"]: _BASE_FUNDS, about["quoteAsset"]: _QUOTE_FUNDS}
     mark = time.time_ns()
-    keys = [
+    made = [
         create_account(settings, f"replay-{role}-{mark}", deposits) for role in ("maker", "taker")
     ]
-    maker, taker = (Keys(made["api_key"], made["secret"]) for made in keys)
+    maker, taker = (Keys(one["api_key"], one["secret"]) for one in made)
     return RestVenue(client, symbol, maker, taker)
+
+
+def _own_instrument(settings: Settings) -> str:
+    """Find an instrument that an earlier replay left empty, or list a new one.
+
+    Its terms are those an instrument starts with: no filters, no fees, a tick of a cent, whole shares.
+    """
+    with Desk(settings.data_dir) as desk:
+        symbols = desk.board.symbols()
+        number = 1
+        while (symbol := f"{_OWN_SYMBOL}{number}") in symbols:
+            row = desk.board.instrument(symbols.index(symbol))
+            empty = row["best_bid"] == 0 and row["best_ask"] == 0
+            if empty and row["phase"] == SessionPhase.CONTINUOUS:
+                return symbol
+            number += 1
+        codes = [code for code, _ in desk.board.assets()]
+        if _BASE not in codes or _QUOTE not in codes:
+            raise Refused(f"the exchange has no assets {_BASE} and {_QUOTE}: name a --symbol")
+        desk.ask(
+            {
+                "kind": CommandKind.ADD_INSTRUMENT,
+                "asset": codes.index(_BASE),
+                "term": codes.index(_QUOTE),
+                "price": _PRICE_DECIMALS,
+                "amount": _HIGHEST_PRICE,
+                "cl_ord_id": symbol.encode(),
+            }
+        )
+        start(desk, symbol, SessionPhase.CONTINUOUS)
+    return symbol
 
 
 def _levels(rows: list[list[str]]) -> Levels:

@@ -43,3 +43,6 @@ class Venue(Protocol):
 
     def book(self, levels: int | None) -> Seen:
         """Give the best `levels` of both sides; None: all there are."""
+
+    def close(self) -> None:
+        """Take back what the flow left in the book."""

@@ -53,6 +53,9 @@ class PlainVenue:
         bids, asks = (self.orders.depth(side, levels or 10**6) for side in (BUY, SELL))
         return Seen(bids, asks, (len(bids), len(asks)), len(self.orders.orders))
 
+    def close(self) -> None:
+        self.orders = PriceTimeBook()
+
 
 class LastInFirstOut(PlainVenue):
     """A venue without time priority."""
