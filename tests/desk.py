@@ -138,14 +138,15 @@ class Desk:
             Told._make(values) for values in apply_all(self.engine, command_rows(commands)).tolist()
         ]
         for event in told:
-            self._note(event)
+            self.note(event)
         return told
 
     def ask(self, kind: CommandKind, **fields: int | bytes) -> list[Told]:
         """Send one command."""
         return self.send({"kind": kind, **fields})
 
-    def _note(self, event: Told) -> None:
+    def note(self, event: Told) -> None:
+        """Keep what an event tells of its order, its level and its account's balances."""
         if event.kind in ORDER_EVENTS:
             self.orders[event.order_id] = event
             base, quote = self.assets_of[event.instrument]

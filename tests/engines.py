@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from matcher.core.engine import Engine as Compiled
 from matcher.core.state import Capacities
 from tests.desk import Engine
 from tests.reference import Reference
@@ -22,15 +23,13 @@ SMALL = Capacities(
 """Enough for a test, small enough to be made afresh for each."""
 
 
-def reference(capacities: Capacities = SMALL) -> Engine:
+def reference(capacities: Capacities = SMALL) -> Reference:
     """Make an empty slow exchange."""
     return Reference(capacities)
 
 
-def core(capacities: Capacities = SMALL) -> Engine:
+def core(capacities: Capacities = SMALL) -> Compiled:
     """Make an empty compiled one."""
-    from matcher.core.engine import Engine as Compiled
-
     return Compiled(capacities)
 
 

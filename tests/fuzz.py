@@ -11,6 +11,7 @@ from random import Random
 
 import numpy as np
 
+from matcher.core.invariants import check
 from protocol.layout import Rows
 from tests.audit import faults
 from tests.command_stream import CommandStream
@@ -19,6 +20,8 @@ from tests.desk import apply_all
 from tests.engines import core
 
 COMMANDS_A_STREAM = 4_000
+_CHUNKS_A_CHECK = 25
+"""How often the core's own rows are walked: it takes as long as some hundred commands."""
 
 
 def play_stream(seed: int, count: int = COMMANDS_A_STREAM) -> int:
@@ -39,6 +42,8 @@ def play_stream(seed: int, count: int = COMMANDS_A_STREAM) -> int:
         if first_difference(expected, found):
             _explain(seed, stream, np.concatenate(played))
         broken = faults(stream.reference.venue)
+        if len(played) % _CHUNKS_A_CHECK == 0:
+            broken += check(fast)
         assert not broken, f"seed {seed}, command {total}: {broken}"
     return total
 

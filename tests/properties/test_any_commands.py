@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from matcher.core.invariants import check
 from protocol.records import ALL_INSTRUMENTS
 from protocol.terms import (
     AccountState,
@@ -201,6 +202,10 @@ class BothExchanges(RuleBasedStateMachine):
     def books_are_in_balance(self):
         if hasattr(self, "slow"):
             assert faults(self.slow.venue) == []
+
+    def teardown(self):
+        if hasattr(self, "fast"):
+            assert check(self.fast) == []
 
 
 TestAnyCommands = pytest.mark.property(BothExchanges.TestCase)

@@ -10,9 +10,10 @@ from protocol.records import Command
 from protocol.terms import CommandKind, OrdType
 from tests.command_stream import CommandStream
 from tests.comparison import batches, compare, first_difference, shortest
-from tests.desk import START_NS, apply_all, command_rows
+from tests.desk import START_NS, Desk, Told, apply_all, command_rows
 from tests.engines import SMALL, core
 from tests.fuzz import play_stream
+from tests.reference.state import FEE_ACCOUNT
 
 pytestmark = pytest.mark.property
 
@@ -35,6 +36,24 @@ def test_batches_of_one_and_of_many_end_in_the_same_digest(seed):
     assert single.digest() == many.digest()
     apply_all(many, command_rows([{"kind": CommandKind.DEPOSIT, "account": 1, "amount": 1}]))
     assert single.digest() != many.digest()
+
+
+@pytest.mark.parametrize("seed", range(2_000, 2_006))
+def test_books_and_balances_follow_from_events_alone(seed):  # rule D-1
+    stream = CommandStream(seed)
+    desk = Desk(stream.reference)
+    for _ in range(60):
+        for values in stream.next_chunk()[1].tolist():
+            desk.note(Told._make(values))
+        for instrument in range(len(stream.reference.venue.instruments)):
+            for told, side in zip(
+                desk.depth(instrument), stream.reference.depth(instrument), strict=True
+            ):
+                assert told == [(price, qty) for price, qty, _ in side]
+        for (account, asset), purse in desk.purses.items():
+            free, locked = stream.reference.balance(account, asset)
+            # Fees reach account 0 without an event about it.
+            assert purse == (free, locked) or account == FEE_ACCOUNT
 
 
 def base_commands():
