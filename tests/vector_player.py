@@ -55,7 +55,9 @@ ASSUMED = frozenset(
 
 _STEPS = {"new", "cancel", "amend", "replace", "oco", "phase", "uncross"}
 _FUNDS = 1 << 55
-_ROOM_ABOVE = 4
+_PRICES = ("price", "stop_price", "tick", "initial_last_price", "reference_price")
+_QUANTITIES = ("qty", "display_qty", "lot")
+_ROOM_ABOVE = 2
 """A ladder so many times as high as the vector's highest price."""
 _LEAST_TOP = 1_000
 
@@ -91,23 +93,22 @@ class _Player:
         self.differences: list[str] = []
         self.ids: dict[str, int] = {}
         """Order id of each name of the vector; 0: it was refused."""
-        numbers = [Decimal(text) for text in _numbers(vector)]
-        decimals = [max(0, -int(number.as_tuple().exponent)) for number in numbers]
-        self.decimals = max(decimals)
-        """Prices and quantities alike are counted in the vector's smallest decimal."""
-        top = max([_LEAST_TOP, *(self.units(text) for text in _numbers(vector))]) * _ROOM_ABOVE
+        self.price_decimals = max(map(_decimals, _numbers(vector, _PRICES)))
+        self.qty_decimals = max(map(_decimals, _numbers(vector, _QUANTITIES)))
+        highest = max(self.price(text) for text in _numbers(vector, _PRICES))
+        top = max(_LEAST_TOP, highest) * _ROOM_ABOVE
         tick, lot = vector["symbol"]["tick"], vector["symbol"]["lot"]
         self.instrument = desk.add_market(
-            price_decimals=self.decimals,
-            qty_decimals=self.decimals,
+            price_decimals=self.price_decimals,
+            qty_decimals=self.qty_decimals,
             top=top,
             terms={
-                InstrumentTerm.TICK_SIZE: self.units(tick),
-                InstrumentTerm.LOT_SIZE: self.units(lot),
+                InstrumentTerm.TICK_SIZE: self.price(tick),
+                InstrumentTerm.LOT_SIZE: self.qty(lot),
             },
         )
         if vector["initial_last_price"]:
-            price = self.units(vector["initial_last_price"])
+            price = self.price(vector["initial_last_price"])
             for side in (Side.SELL, Side.BUY):
                 desk.send(
                     self.order_fields(
@@ -116,15 +117,18 @@ class _Player:
                         ord_type=OrdType.LIMIT,
                         time_in_force=TimeInForce.GTC,
                         price=price,
-                        order_qty=self.units(lot),
+                        order_qty=self.qty(lot),
                     )
                 )
 
-    def units(self, text: str) -> int:
-        return int(Decimal(text).scaleb(self.decimals))
+    def price(self, text: str) -> int:
+        return _units(text, self.price_decimals)
 
-    def text(self, units: int) -> str:
-        return str(Decimal(units).scaleb(-self.decimals).normalize().__format__("f"))
+    def qty(self, text: str) -> int:
+        return _units(text, self.qty_decimals)
+
+    def money(self, text: str) -> int:
+        return _units(text, self.price_decimals + self.qty_decimals)
 
     def account(self, name: str) -> int:
         return self.desk.account(name, {0: _FUNDS, 1: _FUNDS})
@@ -145,18 +149,16 @@ class _Player:
         )
         if step.get("tif"):
             fields["time_in_force"] = TimeInForce[step["tif"]]
-        names = {
-            "price": "price",
-            "qty": "order_qty",
-            "stop_price": "stop_px",
-            "display_qty": "display_qty",
-            "quote_qty": "quote_qty",
+        readers = {
+            "price": ("price", self.price),
+            "stop_price": ("stop_px", self.price),
+            "qty": ("order_qty", self.qty),
+            "display_qty": ("display_qty", self.qty),
+            "quote_qty": ("quote_qty", self.money),
         }
-        for name, field in names.items():
+        for name, (field, read) in readers.items():
             if step.get(name) is not None:
-                fields[field] = self.units(step[name])
-        if "quote_qty" in fields:
-            fields["quote_qty"] = self.units(step["quote_qty"]) * 10**self.decimals
+                fields[field] = read(step[name])
         return fields
 
     def play(self, step: Vector, where: str) -> None:
@@ -171,7 +173,7 @@ class _Player:
 
     def do_new(self, step: Vector, expect: Vector, where: str) -> list[Told]:
         # An explicit display of zero can't be said in a Command: the edge refuses it.
-        is_unsayable = step.get("display_qty") is not None and self.units(step["display_qty"]) == 0
+        is_unsayable = step.get("display_qty") is not None and self.qty(step["display_qty"]) == 0
         told = [] if is_unsayable else self.desk.send(self.asked_order(step))
         if self.note_entry(step["id"], told):
             self.check_state(step["id"], expect, where)
@@ -203,27 +205,29 @@ class _Player:
         return told
 
     def do_amend(self, step: Vector, expect: Vector, where: str) -> list[Told]:
-        fields = {**self.named(step), "order_qty": self.units(step["qty"])}
+        fields = {**self.named(step), "order_qty": self.qty(step["qty"])}
         told = self.desk.send({"kind": CommandKind.AMEND, **fields})
         done = any(event.kind == EventKind.REPLACED for event in told)
         self.differ(where, "accepted", expect["accepted"], done)
         return told
 
     def do_replace(self, step: Vector, expect: Vector, where: str) -> list[Told]:
-        old = self.desk.orders[self.ids[step["id"]]]
-        price = self.units(step["price"]) if step.get("price") else old.price
-        qty = self.units(step["qty"]) if step.get("qty") else old.leaves_qty
+        old = self.desk.orders.get(self.ids.get(step["id"], 0))
+        unchanged: Fields = {"side": Side.BUY, "ord_type": OrdType.LIMIT, "time_in_force": 1}
+        if old:
+            names = ("side", "ord_type", "time_in_force", "price", "display_qty")
+            unchanged = {name: getattr(old, name) for name in names}
+            unchanged["order_qty"] = old.leaves_qty
         fields = self.order_fields(
             **self.named(step),
+            **unchanged,
             cl_ord_id=step["new_id"].encode(),
-            side=old.side,
-            ord_type=old.ord_type,
-            time_in_force=old.time_in_force,
             stp_mode=StpMode[step.get("stp", "NONE")],
-            price=price,
-            order_qty=qty,
-            display_qty=old.display_qty,
         )
+        if step.get("price"):
+            fields["price"] = self.price(step["price"])
+        if step.get("qty"):
+            fields["order_qty"] = self.qty(step["qty"])
         told = self.desk.send({**fields, "kind": CommandKind.REPLACE})
         kinds = [event.kind for event in told]
         done = EventKind.CANCELED in kinds and EventKind.ACCEPTED in kinds
@@ -258,23 +262,21 @@ class _Player:
         desk = self.desk
         desk.set_term(InstrumentTerm.AUCTION_RULE, AuctionRule[step["algo"]], self.instrument)
         if step.get("reference_price"):
-            price = self.units(step["reference_price"])
+            price = self.price(step["reference_price"])
             desk.set_term(InstrumentTerm.REFERENCE_PRICE, price, self.instrument)
         told = self.set_phase(SessionPhase.CONTINUOUS)
         found = next(event for event in told if event.kind == EventKind.UNCROSSED)
-        price_text = self.text(found.price) if found.price else None
-        expected = expect["price"] and self.text(self.units(expect["price"]))
-        self.differ(where, "price", expected, price_text)
-        self.differ(where, "volume", self.units(expect["volume"]), found.order_qty)
+        self.differ(where, "price", self.price(expect["price"] or "0"), found.price)
+        self.differ(where, "volume", self.qty(expect["volume"]), found.order_qty)
         if expect.get("imbalance") is not None:
             sign = -1 if found.side == Side.SELL else 1
             surplus = sign * found.leaves_qty
-            self.differ(where, "imbalance", self.units(expect["imbalance"]), surplus)
+            self.differ(where, "imbalance", self.qty(expect["imbalance"]), surplus)
         filled: Counter[str] = Counter()
         for event in told:
             if event.kind == EventKind.TRADE and event.flags & EventFlag.AUCTION:
                 filled[self.name_of(event.order_id)] += event.last_qty
-        wanted = {name: self.units(qty) for name, qty in expect["filled_by_order"].items()}
+        wanted = {name: self.qty(qty) for name, qty in expect["filled_by_order"].items()}
         self.differ(where, "filled_by_order", wanted, dict(filled))
         return told
 
@@ -295,7 +297,7 @@ class _Player:
             if event.kind == EventKind.TRADE and not event.flags & EventFlag.MAKER
         ]
         wanted = [
-            (fill["maker"], fill["taker"], self.units(fill["price"]), self.units(fill["qty"]))
+            (fill["maker"], fill["taker"], self.price(fill["price"]), self.qty(fill["qty"]))
             for fill in expect["fills"]
         ]
         if self.vector["compare"] == "totals":
@@ -323,17 +325,17 @@ class _Player:
             self.check_state(name, state, where)
             event = self.desk.orders.get(self.ids.get(name, 0))
             filled = event.cum_qty if event else 0
-            self.differ(where, f"{name} filled", self.units(state["filled"]), filled)
+            self.differ(where, f"{name} filled", self.qty(state["filled"]), filled)
             if state.get("remaining") is not None:
                 left = event.leaves_qty if event else 0
-                self.differ(where, f"{name} remaining", self.units(state["remaining"]), left)
+                self.differ(where, f"{name} remaining", self.qty(state["remaining"]), left)
             if state.get("prevented") is not None:
                 lost = event.prevented_qty if event else 0
-                self.differ(where, f"{name} prevented", self.units(state["prevented"]), lost)
+                self.differ(where, f"{name} prevented", self.qty(state["prevented"]), lost)
         bids, asks = self.desk.depth(self.instrument)
         for side, found in (("bids", bids), ("asks", asks)):
             levels = self.vector["final_book"][side]
-            wanted = [(self.units(price), self.units(qty)) for price, qty in levels]
+            wanted = [(self.price(price), self.qty(qty)) for price, qty in levels]
             self.differ(where, side, wanted, found)
         self.check_hidden(where)
 
@@ -345,7 +347,7 @@ class _Player:
             for event in self.desk.orders.values():
                 if event.leaves_qty and event.side == side and event.flags & EventFlag.WORKING:
                     totals[event.price] += event.leaves_qty
-            wanted = {self.units(price): self.units(qty) for price, qty in levels}
+            wanted = {self.price(price): self.qty(qty) for price, qty in levels}
             self.differ(where, f"{side_name} with hidden quantity", wanted, dict(totals))
 
 
@@ -356,12 +358,19 @@ def _totals(fills: list[tuple[str, str, int, int]]) -> Counter[tuple[str, str, i
     return totals
 
 
-def _numbers(found: Any) -> list[str]:
-    """Return every price and quantity of a vector as its text."""
-    keys = ("price", "qty", "stop_price", "display_qty", "quote_qty", "tick", "lot")
+def _numbers(found: Any, names: tuple[str, ...]) -> list[str]:
+    """Return the text of every number that stands under one of the names, anywhere."""
     if isinstance(found, dict):
-        own = [value for key, value in found.items() if key in keys and isinstance(value, str)]
-        return own + [text for value in found.values() for text in _numbers(value)]
+        own = [value for name, value in found.items() if name in names and isinstance(value, str)]
+        return own + [text for value in found.values() for text in _numbers(value, names)]
     if isinstance(found, list):
-        return [text for value in found for text in _numbers(value)]
+        return [text for value in found for text in _numbers(value, names)]
     return []
+
+
+def _decimals(text: str) -> int:
+    return max(0, -int(Decimal(text).as_tuple().exponent))
+
+
+def _units(text: str, decimals: int) -> int:
+    return int(Decimal(text).scaleb(decimals))
