@@ -40,7 +40,8 @@ bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)
 
 fuzz: .venv/for-tests
-	$(BIN)/pytest -m property --hypothesis-profile=fuzz $(ARGS)
+	$(BIN)/pytest -m property --hypothesis-profile=fuzz
+	$(BIN)/python -m tests.fuzz --seconds 600 $(ARGS)
 
 # The core read line by line by Python: slow, but every branch is seen.
 coverage: .venv/for-tests

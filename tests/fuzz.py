@@ -62,10 +62,11 @@ def main() -> int:
     """Parse the command line and play until time is up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to play")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the first stream")
+    parser.add_argument("--seed", type=int, default=None, help="of the first stream; else the time")
     args = parser.parse_args()
+    first = int(time.time()) if args.seed is None else args.seed
     end = time.monotonic() + args.seconds
-    seed, commands = args.seed, 0
+    seed, commands = first, 0
     while time.monotonic() < end:
         try:
             commands += play_stream(seed)
@@ -73,7 +74,7 @@ def main() -> int:
             print(failure)
             return 1
         seed += 1
-    print(f"{commands} commands of {seed - args.seed} streams from seed {args.seed}: no difference")
+    print(f"{commands} commands of {seed - first} streams from seed {first}: no difference")
     return 0
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from matcher.core.invariants import check
+from matcher.core.kernel import INTERPRETED
 from protocol.records import ALL_INSTRUMENTS
 from protocol.terms import (
     AccountState,
@@ -210,8 +211,6 @@ class BothExchanges(RuleBasedStateMachine):
 
 TestAnyCommands = pytest.mark.property(BothExchanges.TestCase)
 TestAnyCommands.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
+    stateful_step_count=30 if INTERPRETED else 50,
     suppress_health_check=list(HealthCheck),
 )
