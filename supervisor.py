@@ -27,6 +27,8 @@ from supervision.arbiter import Arbiter
 from supervision.pids import send
 from supervision.programs import STOP_ORDER, table
 
+SOCKET_LIMIT = 107
+"""Bytes in the path of a Unix socket."""
 EXIT_OF_STATE = {"running": 0, "degraded": 1, "down": 3}
 
 
@@ -37,23 +39,16 @@ def main(argv: list[str] | None = None) -> int:
     _place(args)
     try:
         return int(args.run(args))
-    except (
-        Refused,
-        WrongSetting,
-        BadConfiguration,
-        NoPostgres,
-        claim.Taken,
-        PermissionError,
-    ) as why:
-        if getattr(args, "json", False):
-            print(json.dumps({"error": str(why)}))
-        print(f"openbourse {args.word}: {why}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Refused, WrongSetting, BadConfiguration, NoPostgres, claim.Taken, OSError) as why:
+        if getattr(args, "json", False):
+            print(json.dumps({"error": str(why)}))
+        print(f"openbourse {args.word}: {why}", file=sys.stderr)
         return 1
 
 
@@ -64,6 +59,7 @@ def up(args: argparse.Namespace) -> int:
     begun_ns = clock.steady_ns()
     held = claim.Claim(settings.data_dir)
     run = endpoints.run_dir(settings.data_dir)
+    _check_length(run)
     claim.end_leftovers(run, settings.supervision.stop_timeout_s)
     settings = _with_free_ports(settings)
     programs, full = table(settings, run)
@@ -181,6 +177,15 @@ def _with_free_ports(settings: Settings) -> Settings:
     return replace(
         settings, rest=replace(settings.rest, port=rest), ws=replace(settings.ws, port=ws)
     )
+
+
+def _check_length(run: Path) -> None:
+    longest = endpoints.address(endpoints.REPLIES, run, endpoints.REPLY_SLOTS)
+    if len(longest.removeprefix("ipc://").encode()) > SOCKET_LIMIT:
+        raise Refused(
+            f"the run-time directory {run} is too long for the path of a socket ({SOCKET_LIMIT} "
+            "bytes): set XDG_RUNTIME_DIR to a shorter directory"
+        )
 
 
 def _free_port(door: str, host: str, port: int) -> int:

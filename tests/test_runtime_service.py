@@ -3,6 +3,7 @@ import logging
 import os
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,15 @@ from runtime.sockets import Pull
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    (tmp_path / "r").mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "r"))
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Not under tmp_path: the path of a Unix socket may not exceed 107 bytes.
+    folder = tempfile.TemporaryDirectory(prefix="ob")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder.name)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
+    folder.cleanup()
     root.handlers[:] = handlers
     root.setLevel(level)
     for number, handler in kept.items():

@@ -222,6 +222,20 @@ def test_bad_input_is_one_clear_line_and_exit_status_1(tmp_path, words, said):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_run_time_directory_too_long_for_sockets_is_refused_by_name(tmp_path):
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    done = openbourse("up", "--data-dir", str(tmp_path), XDG_RUNTIME_DIR=str(deep))
+    assert done.returncode == 1
+    assert "set XDG_RUNTIME_DIR to a shorter directory" in done.stderr
+
+
+def test_a_data_directory_that_is_a_file_is_one_clear_line(tmp_path):
+    (tmp_path / "data").touch()
+    done = openbourse("up", "--data-dir", str(tmp_path / "data"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
 def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
