@@ -21,7 +21,7 @@ pytestmark = pytest.mark.property
 EDGES = (0, 1, 2, 9_999, 10_000, 1 << 31, 1 << 52, 1 << 62, (1 << 63) - 1, -1, -(1 << 63))
 
 
-STREAMS, LENGTH = (8, 300) if INTERPRETED else (50, 4_000)
+STREAMS, LENGTH = (16, 1_000) if INTERPRETED else (50, 4_000)
 """Read by Python line by line, the core takes milliseconds for a command."""
 
 

@@ -247,6 +247,26 @@ def test_a_market_buy_pays_no_more_than_it_holds_for(exchange):  # rules R-1, A-
     )
 
 
+def test_of_two_market_buys_the_one_that_may_pay_more_comes_first(exchange):  # rules R-1, A-4
+    exchange.terms(static_collar=1_000, reference_price=1_000)
+    play(
+        exchange,
+        f"""
+        {CALL}
+        a buys 5 at market as a
+        """,
+    )
+    exchange.terms(static_collar=2_000)
+    play(
+        exchange,
+        """
+        b buys 5 at market as b
+        s sells 5 @ 10.00 as s
+        phase continuous -> uncrossed 5 @ 10.00, 5 to buy; s sold 5 @ 10.00 to b; a expired 5 after the auction; phase continuous
+        """,
+    )
+
+
 def test_an_auction_trade_elects_stops_which_act_in_the_new_phase(exchange):  # rules S-2, A-3
     play(
         exchange,

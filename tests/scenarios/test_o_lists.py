@@ -238,3 +238,17 @@ def test_amending_one_leg_of_an_oco_amends_both(exchange):  # rules O-1, P-3
         book                              -> 20 bid @ 9.00
         """,
     )
+
+
+def test_an_amend_that_one_leg_cannot_take_is_refused_for_both(exchange):  # rules O-1, P-3, T-1
+    play(exchange, LAST_PRICE_10)
+    play(
+        exchange,
+        """
+        alice lists l1 as oco: sells 9 @ 11.00 post only as x | sells 9 stop 9.00 as y -> list l1 opened; x accepted; y accepted
+        alice buys 4 @ 11.00 stp decrement -> accepted; x loses 4, 5 left; loses 4, 0 left
+        alice amends y to 4 -> rejected amend below filled
+        alice amends y to 5 -> x amended to 5; y amended to 5
+        book                -> 1 offered @ 11.00
+        """,
+    )
