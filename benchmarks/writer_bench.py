@@ -31,7 +31,7 @@ PRODUCTION_BATCH = 20_000
 _ROW_BATCHES = (100, 1_000, 10_000)
 _TIMEOUT_S = 300.0
 _NO_INDEXES = b"drop index trades_by_agg_trade, trades_by_maker, trades_by_taker"
-_EMPTY = b"truncate orders, trades, ledger, balances, klines_1m, klines_1h"
+_EMPTY = b"truncate orders, trades, ledger, balances, klines_1s, klines_1m, klines_1h"
 
 
 def run(runs: int) -> Report:

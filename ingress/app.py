@@ -7,7 +7,16 @@ import falcon
 import falcon.asgi
 import msgspec
 
-from ingress import account, errors, market, orders, requests
+from ingress import (
+    account,
+    errors,
+    klines,
+    market,
+    market_requests,
+    orders,
+    requests,
+    tickers,
+)
 from ingress.door import Door, Operation
 from ingress.params import Request
 from ingress.responder import Incoming, responder
@@ -33,6 +42,14 @@ OPERATIONS: dict[Request, Operation] = {
     requests.TRADES: market.trades,
     requests.HISTORICAL_TRADES: market.historical_trades,
     requests.AGG_TRADES: market.agg_trades,
+    market_requests.KLINES: klines.klines,
+    market_requests.UI_KLINES: klines.klines,
+    market_requests.AVG_PRICE: klines.avg_price,
+    market_requests.TICKER_24HR: tickers.day,
+    market_requests.TRADING_DAY: tickers.trading_day,
+    market_requests.TICKER: tickers.rolling,
+    market_requests.TICKER_PRICE: tickers.price,
+    market_requests.BOOK_TICKER: tickers.book,
 }
 """What does each request; the WebSocket API answers by the same table."""
 

@@ -68,13 +68,21 @@ def status_of(door: Door, instrument: Instrument) -> str:
     return STATUS_OF_PHASE[SessionPhase(door.views.state(instrument).phase)]
 
 
+def check_status(door: Door, instrument: Instrument, wanted: str | None) -> None:
+    """Check that an instrument has the status that the client asks for, if it asks for one.
+
+    Raises: Refused (-1220).
+    """
+    if wanted is not None and wanted != status_of(door, instrument):
+        text = "The symbol's status does not match the requested symbolStatus."
+        raise errors.Refused(-1220, text)
+
+
 async def depth(door: Door, asked: Asked) -> bytes:
     """GET /api/v3/depth."""
     values = asked.values
     instrument = door.views.instrument(values["symbol"])
-    if "symbolStatus" in values and values["symbolStatus"] != status_of(door, instrument):
-        text = "The symbol's status does not match the requested symbolStatus."
-        raise errors.Refused(-1220, text)
+    check_status(door, instrument, values.get("symbolStatus"))
     limit = values.get("limit", DEPTH_DEFAULT)
     mark = door.views.depth_mark(instrument)
     kept = door.kept.depth(instrument, limit, mark)
@@ -98,7 +106,7 @@ async def historical_trades(door: Door, asked: Asked) -> list[Told]:
 
 async def _trades(door: Door, asked: Asked, span: Span) -> list[Told]:
     instrument = door.views.instrument(asked.values["symbol"])
-    await _reach_market(door)
+    await reach_market(door)
     rows = await door.pool.fetch(*queries.trades(instrument.number, span))
     return [_trade(Trade(*row), instrument, asked) for row in span.turned(rows)]
 
@@ -122,7 +130,7 @@ async def agg_trades(door: Door, asked: Asked) -> list[Told]:
     if "fromId" in values and ("startTime" in values or "endTime" in values):
         raise errors.Refused(*errors.BAD_COMBINATION)
     span = span_of(values, "fromId")
-    await _reach_market(door)
+    await reach_market(door)
     rows = await door.pool.fetch(*queries.agg_trades(instrument.number, span))
     return [_agg_trade(AggTrade(*row), instrument, asked) for row in span.turned(rows)]
 
@@ -140,6 +148,6 @@ def _agg_trade(trade: AggTrade, instrument: Instrument, asked: Asked) -> Told:
     }
 
 
-async def _reach_market(door: Door) -> None:
+async def reach_market(door: Door) -> None:
     """Wait until the books of record hold every event up to now."""
     await door.watermark.reach(Mark(event_seq=door.views.status().event_seq))

@@ -48,7 +48,7 @@ _restrictions = words(
         -1145, "`cancelRestrictions` has to be either `ONLY_NEW` or `ONLY_PARTIALLY_FILLED`."
     ),
 )
-_status = words(
+status = words(
     {name: name for name in ("TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY")},
     errors.Refused(-1122, "Invalid symbolStatus."),
 )
@@ -181,8 +181,8 @@ OPEN_ORDERS = Request(
     weight=lambda values: 6 if "symbol" in values else 80,
     params=(may("symbol", symbol),),
 )
-_rows: Kind = limit(ROWS_LIMIT)
-_range = (may("startTime", time), may("endTime", time), may("limit", _rows))
+rows: Kind = limit(ROWS_LIMIT)
+_range = (may("startTime", time), may("endTime", time), may("limit", rows))
 ALL_ORDERS = Request(
     "allOrders",
     "GET",
@@ -234,7 +234,7 @@ EXCHANGE_INFO = Request(
         may("symbols", symbols),
         may("permissions", names_or_one),
         may("showPermissionSets", truth),
-        may("symbolStatus", _status),
+        may("symbolStatus", status),
     ),
 )
 DEPTH = Request(
@@ -246,7 +246,7 @@ DEPTH = Request(
     params=(
         need("symbol", symbol),
         may("limit", limit(DEPTH_LIMIT)),
-        may("symbolStatus", _status),
+        may("symbolStatus", status),
     ),
 )
 TRADES = Request(
@@ -255,7 +255,7 @@ TRADES = Request(
     "/api/v3/trades",
     Security.NONE,
     weight=25,
-    params=(need("symbol", symbol), may("limit", _rows)),
+    params=(need("symbol", symbol), may("limit", rows)),
 )
 HISTORICAL_TRADES = Request(
     "trades.historical",
@@ -263,7 +263,7 @@ HISTORICAL_TRADES = Request(
     "/api/v3/historicalTrades",
     Security.NONE,
     weight=25,
-    params=(need("symbol", symbol), may("limit", _rows), may("fromId", whole_number)),
+    params=(need("symbol", symbol), may("limit", rows), may("fromId", whole_number)),
 )
 AGG_TRADES = Request(
     "trades.aggregate",

@@ -71,7 +71,11 @@ class Instrument:
 
     def notional(self, price: int, qty: int) -> str:
         """Write price × quantity as clients see it; exact, because assets hold the product."""
-        return scale_of(self.price_decimals + self.qty_decimals).text(price * qty)
+        return self.turnover(price * qty)
+
+    def turnover(self, quote_qty: int) -> str:
+        """Write a sum of price × quantity as clients see it."""
+        return scale_of(self.price_decimals + self.qty_decimals).text(quote_qty)
 
 
 class Names:

@@ -2,10 +2,9 @@
 
 import pytest
 
-from ingress import requests
+from ingress import market_requests, requests
 from ingress.app import OPERATIONS
 from ingress.errors import Refused
-from ingress.requests import ALL
 from tests.rest_house import House
 
 LIMIT = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "100"}
@@ -295,10 +294,10 @@ def test_the_weight_of_a_request_depends_on_what_it_asks(request_, fields, weigh
 
 
 def test_every_request_is_declared_once_and_has_something_that_does_it():
-    assert (
-        len({(one.verb, one.path) for one in ALL}) == len({one.method for one in ALL}) == len(ALL)
-    )
-    assert set(ALL) == set(OPERATIONS)
+    declared = [*requests.ALL, *market_requests.ALL]
+    assert len({(one.verb, one.path) for one in declared}) == len(declared)
+    assert len({one.method for one in declared}) == len(declared)
+    assert set(declared) == set(OPERATIONS)
 
 
 def test_a_refusal_is_made_anew_each_time():

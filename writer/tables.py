@@ -341,8 +341,12 @@ FEE_TIERS = Table(
 ACCOUNT_TERMS = ("state", "trade_group", "fee_tier")
 """The columns of `accounts` that a term sets, by AccountTerm."""
 
-CANDLES = ("klines_1m", "klines_1h")
-CANDLE_NS = {"klines_1m": 60_000_000_000, "klines_1h": 3_600_000_000_000}
+CANDLE_NS = {
+    "klines_1s": 1_000_000_000,
+    "klines_1m": 60_000_000_000,
+    "klines_1h": 3_600_000_000_000,
+}
+CANDLES = tuple(CANDLE_NS)
 
 APPENDED = (
     ORDERS, TRADES, LEDGER, BALANCES, PREVENTED, AMENDMENTS, TRANSFERS, PHASES, AUCTIONS,
