@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from matcher.core.aside_invariants import heap_faults, pending_faults, trigger_faults
 from matcher.core.blocks import Array
-from matcher.core.rows import ELECTED, ICEBERG, IN_CALL, RESTING, TIERS, WAITING, WATCHING
+from matcher.core.ladder_bits import set_bits
+from matcher.core.rows import ELECTED, ICEBERG, IN_CALL, RESTING, WAITING, WATCHING
 from protocol.terms import SessionPhase, Side
 
 Blocks = dict[str, Array]
@@ -33,13 +35,13 @@ def _side_faults(blocks: Blocks, number: int, side: int, seen: list[int]) -> Ite
     name = f"instrument {number} {Side(side).name}"
     first = int(market["levels"] + side * market["level_count"])
     levels = blocks["levels"][first : first + int(market["level_count"])]
-    positions = _set_bits(blocks, market, side, 0)
+    positions = set_bits(blocks, market, side, 0)
     if not (levels["order_count"][positions] > 0).all():
         yield f"{name}: an empty level is marked in the bitmap"
     for tier in range(1, int(market["tier_count"])):
         if not np.array_equal(
-            _set_bits(blocks, market, side, tier),
-            np.unique(_set_bits(blocks, market, side, tier - 1) >> 6),
+            set_bits(blocks, market, side, tier),
+            np.unique(set_bits(blocks, market, side, tier - 1) >> 6),
         ):
             yield f"{name}: tier {tier} of the bitmap is wrong"
     best = _best(positions, side, int(market["level_count"]))
@@ -53,25 +55,6 @@ def _best(positions: Array, side: int, level_count: int) -> int:
     if len(positions) == 0:
         return -1 if side == Side.BUY else level_count
     return int(positions[-1] if side == Side.BUY else positions[0])
-
-
-def _set_bits(blocks: Blocks, market: Array, ladder: int, tier: int) -> Array:
-    """Return the positions whose bit is set in one tier of a ladder's bitmap."""
-    offsets = blocks["tiers"].reshape(-1)[int(market["tiers"]) : int(market["tiers"]) + TIERS]
-    words = int(market["level_count"])
-    for _ in range(tier + 1):
-        words = (words + 63) >> 6
-    first = int(offsets[tier]) + ladder * int(market["bit_words"])
-    part = blocks["bits"][first : first + words]
-    return np.array(
-        [
-            (int(place) << 6) + bit
-            for place in np.flatnonzero(part)
-            for bit in range(64)
-            if int(part[place]) >> bit & 1
-        ],
-        np.int64,
-    )
 
 
 def _level_faults(
@@ -129,7 +112,7 @@ def place_faults(blocks: Blocks, slots: Array) -> list[str]:
     heap = blocks["expiries"][: int(state["expiries"])]
     if sorted(heap.tolist()) != timed.tolist():
         found.append("the heap of expiries does not hold exactly the live GTD orders")
-    return found + _list_faults(blocks, slots)
+    return found + trigger_faults(blocks) + heap_faults(blocks) + _list_faults(blocks, slots)
 
 
 def _chain(orders: Array, first: int) -> list[int]:
@@ -147,6 +130,7 @@ def _list_faults(blocks: Blocks, slots: Array) -> list[str]:
     numbers = np.flatnonzero(blocks["lists"]["list_id"][: int(state["list_top"]) + 1])
     if len(numbers) != state["lists"]:
         found.append(f"{state['lists']} lists are counted, {len(numbers)} are live")
+    found += pending_faults(blocks, numbers)
     members = 0
     for number in numbers:
         legs = [int(slot) for slot in blocks["list_legs"][number] if slot]

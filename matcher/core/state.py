@@ -57,6 +57,8 @@ Allocator = Callable[[str, "np.dtype[Any]", tuple[int, ...]], Array]
 EVENTS_PER_ORDER = 8
 """One command can make at most so many events for each live order: a pair of trades, its trigger,
 its end, what that does to its list; icebergs two more for each slice."""
+EVENTS_PER_INSTRUMENT = 4
+"""And for each instrument: a TICK can end its auction, open another and tell what it indicates."""
 COLD_EVENTS = 1024
 SPARSE = ("levels", "bits", "triggers")
 """Blocks that are touched here and there: large pages would make them as large as they look."""
@@ -147,7 +149,8 @@ def power_of_two(least: int) -> int:
 def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
     """Say how large each block is. Indexes are at most half full."""
     c = capacities
-    events = c.events + EVENTS_PER_ORDER * c.orders + 2 * c.iceberg_slices + COLD_EVENTS
+    events = c.events + EVENTS_PER_ORDER * c.orders + 2 * c.iceberg_slices
+    events += EVENTS_PER_INSTRUMENT * c.instruments + COLD_EVENTS
     return {
         "state": (1,),
         "limits": (1,),
