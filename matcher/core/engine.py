@@ -5,8 +5,11 @@ commands give the same events and the same digest, however they were cut into ba
 machine, compiled or interpreted.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from matcher.core import saving
 from matcher.core.blocks import Array, MemoryView, blocks_of
 from matcher.core.digest import digest
 from matcher.core.dispatch import apply_commands
@@ -85,6 +88,22 @@ class Engine:
     def digest(self) -> str:
         """Sum up the whole logical state; equal states give equal digests, whatever led there."""
         return digest(self.blocks, self._memory)
+
+    def save(self) -> dict[str, Array]:
+        """Return the whole state as dense arrays by name: views, valid until the next `apply`."""
+        return saving.save(self.blocks)
+
+    def misfit(self, saved: Mapping[str, Array]) -> str:
+        """Say why `load` could not take a saved state, in words; empty: it can."""
+        return saving.misfit(self.blocks, saved)
+
+    def load(self, saved: Mapping[str, Array]) -> None:
+        """Take over the state that an engine of the same capacities has saved.
+
+        This engine has applied nothing yet. Digest and later events are then those of the other.
+        """
+        assert not self._state["seq"][0] and not self.misfit(saved)
+        saving.restore(self.blocks, self._memory, saved)
 
     def warm_up(self) -> None:
         """Compile every kernel entry, or load it from disk. The constructor did it already."""
