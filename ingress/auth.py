@@ -7,7 +7,6 @@ unknown one is used, and whatever the channel `api_keys` says has changed.
 
 import base64
 import binascii
-import hashlib
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +26,7 @@ from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
 _WINDOW_LIMIT_MS = 60_000
 _AHEAD_LIMIT_MS = 1_000
 _KEY_LIMIT = 256
+_HEX_LENGTH = 64
 _STRANGERS_LIMIT = 10_000
 _STRANGER_NS = 5_000_000_000
 
@@ -58,8 +58,13 @@ class HmacSeal:
 
     def fits(self, signature: str, payload: bytes) -> bool:
         """Tell whether the signature was made with this key over exactly these bytes."""
-        made = hmac.digest(self._secret, payload, hashlib.sha256).hex()
-        return signature.isascii() and hmac.compare_digest(made, signature.lower())
+        if len(signature) != _HEX_LENGTH:
+            return False
+        try:
+            sent = bytes.fromhex(signature)
+        except ValueError:
+            return False
+        return hmac.compare_digest(hmac.digest(self._secret, payload, "sha256"), sent)
 
 
 class RsaSeal:

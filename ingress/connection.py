@@ -29,7 +29,7 @@ LINGER_S = 1.0
 CONNECTIONS_LIMIT = 10_000
 _IDLE, _HEAD, _BODY = range(3)
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
-_CLOSE = b"connection: close\r\n"
+_CLOSE = b"connection: close\r\n\r\n"
 
 
 class _Ignored:
@@ -59,8 +59,10 @@ class Connection(HttpToolsProtocol):
 
     _state = _IDLE
     _head_size = 0
-    _arrival: asyncio.TimerHandle | None = None
     _refused = False
+    _since: float
+    """When the request began to arrive, or the connection became idle."""
+    _watcher: asyncio.TimerHandle
     cycle: Any
     tasks: set[asyncio.Task[Any]]
     _in_lane: LaneCycle
@@ -74,35 +76,33 @@ class Connection(HttpToolsProtocol):
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
+        self._since = self.loop.time()
         if len(self.connections) > CONNECTIONS_LIMIT:
             self._close_with(errors.overloaded())
             return
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._watch(ARRIVAL_LIMIT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._stop_clock()
+        self._watcher.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes as they come. A request in one packet, as nearly all are, arms no timer."""
+        """Take bytes as they come."""
         if self._refused:
             return
         if self._state != _BODY and not self._head_fits(data):
             self._close_with(errors.Refused(*errors.HEADERS_TOO_LARGE))
             return
         super().data_received(data)
-        if self._state == _IDLE:
-            self._stop_clock()
-        elif self._arrival is None and not self._refused:
-            self._arrival = self.loop.call_later(ARRIVAL_LIMIT_S, self.timeout_keep_alive_handler)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._state = _HEAD
-        super().on_message_begin()
+        self._since = self.loop.time()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         """Choose the way of a request and begin its body."""
@@ -116,6 +116,11 @@ class Connection(HttpToolsProtocol):
                 kept = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
                 self.cycle = LaneCycle(serve, query, keep_alive=kept)
                 return
+        url, headers = self.url, self.headers
+        expects = self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -154,7 +159,7 @@ class Connection(HttpToolsProtocol):
             # A bug: the client hears -1000, the log has the rest.
             log.error("a request failed", exc_info=error)
             refusal = errors.Refused(*errors.UNKNOWN)
-            self._write(self._in_lane, Reply(500, msgspec.json.encode(refusal.body()), []))
+            self._write(self._in_lane, Reply(500, msgspec.json.encode(refusal.body()), 0))
 
     def _write(self, cycle: LaneCycle, reply: Reply) -> None:
         cycle.response_complete = True
@@ -163,14 +168,22 @@ class Connection(HttpToolsProtocol):
         parts = [STATUS_LINE[reply.status]]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
-        for name, value in reply.headers:
-            parts += (name, b": ", value, b"\r\n")
-        parts += (_JSON % len(reply.body), b"\r\n" if cycle.keep_alive else _CLOSE + b"\r\n")
-        parts.append(reply.body)
+        parts += (reply.head(), _JSON % len(reply.body))
+        parts += (b"\r\n" if cycle.keep_alive else _CLOSE, reply.body)
         self.transport.write(b"".join(parts))
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """Note that an answer was written; the next request that waits is served."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._since = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are not HTTP, or more of them than a body may have."""
@@ -189,17 +202,28 @@ class Connection(HttpToolsProtocol):
         self._head_size += len(data) if end < 0 else end
         return self._head_size <= HEAD_LIMIT
 
-    def _stop_clock(self) -> None:
-        if self._arrival is not None:
-            self._arrival.cancel()
-            self._arrival = None
+    def _watch(self, seconds: float) -> None:
+        self._watcher = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """End the connection when it has been idle, or its request arriving, for too long."""
+        if self.cycle is not None and not self.cycle.response_complete and self._state == _IDLE:
+            self._watch(ARRIVAL_LIMIT_S)
+            return
+        limit = self.timeout_keep_alive if self._state == _IDLE else ARRIVAL_LIMIT_S
+        left = self._since + limit - self.loop.time()
+        if left > 0:
+            self._watch(min(left, ARRIVAL_LIMIT_S))
+        else:
+            self.transport.close()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Leave the watcher alone: it looks at `_since`, which costs less than a timer a request."""
 
     def _close_with(self, refusal: errors.Refused) -> None:
         self._refused = True
-        self._stop_clock()
-        self._unset_keepalive_if_required()
         body = msgspec.json.encode(refusal.body())
-        head = [STATUS_LINE[refusal.status], _JSON % len(body), _CLOSE, b"\r\n"]
+        head = [STATUS_LINE[refusal.status], _JSON % len(body), _CLOSE]
         self.transport.write(b"".join([*head, body]))
         # Closing at once, with bytes of the client unread, would reset the connection and take the
         # answer with it: so what still comes is thrown away for a moment.

@@ -1,7 +1,7 @@
 """What every request goes through, and what all operations share.
 
 An operation is `async (door, asked) -> answer`: it does not know whether it was asked over REST or the
-WebSocket API. `Door.admit` turns what came in into an `Asked`, in the dialect's order of checks
+WebSocket API. `Door.key` and `Door.admit` make an `Asked` of what came in, in the dialect's order of checks
 (API section 2): key, time, signature, parameters.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from conf.settings import Rest
 from ingress import auth, errors
-from ingress.auth import KeyRing
+from ingress.auth import Key, KeyRing
 from ingress.form import Form
 from ingress.gateway import Answer, Fields, Gateway
 from ingress.history import Pool, Watermark
@@ -60,25 +60,30 @@ class Door:
         """Make what is the same for all requests."""
         self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
 
-    async def admit(
-        self, request: Request, form: Form, api_key: bytes, address: str, unit: bytes
-    ) -> Asked:
-        """Check who asks and read the parameters.
+    async def key(self, request: Request, api_key: bytes, address: str) -> Key | None:
+        """Return the key that a request is made with; None when it needs none.
+
+        Raises: Refused (-2014, -2015).
+        """
+        if not request.permission:
+            return None
+        text = auth.key_text(api_key)
+        held = self.keys.known(text) or await self.keys.find(text)
+        return auth.check_key(held, request.permission, address)
+
+    def admit(self, request: Request, form: Form, key: Key | None, unit: bytes) -> Asked:
+        """Check time and signature and read the parameters.
 
         Raises: Refused.
         """
         now_ns = self.wall_ns()
         teller = self._tellers.get(unit) or self._teller(unit)
-        account = 0
-        if request.permission:
-            text = auth.key_text(api_key)
-            held = self.keys.known(text) or await self.keys.find(text)
-            key = auth.check_key(held, request.permission, address)
-            if request.signed:
-                auth.check_time(form.fields, now_ns, self.rest.recv_window_ms)
-                auth.check_signature(key, form)
-            account = key.account
-        return Asked(request.parse(form.fields), account, now_ns, teller)
+        if key is None:
+            return Asked(request.parse(form.fields), 0, now_ns, teller)
+        if request.signed:
+            auth.check_time(form.fields, now_ns, self.rest.recv_window_ms)
+            auth.check_signature(key, form)
+        return Asked(request.parse(form.fields), key.account, now_ns, teller)
 
     def ask(self, command: Fields) -> "asyncio.Future[Answer]":
         """Send a command to the matcher, unless it says that it takes none.

@@ -31,11 +31,24 @@ _API_KEY, _TIME_UNIT = b"x-mbx-apikey", b"x-mbx-time-unit"
 
 
 class Reply(NamedTuple):
-    """One answer: its status, its JSON, and headers beside type and length."""
+    """One answer: its status, its JSON, and what its headers tell beside type and length."""
 
     status: int
     body: bytes
-    headers: Headers
+    used_weight: int
+    order_counts: tuple[int, int] | None = None
+    retry_after_s: int | None = None
+
+    def head(self) -> bytes:
+        """Write the headers that are ours."""
+        told = b"x-mbx-used-weight: %d\r\nx-mbx-used-weight-1m: %d\r\n"
+        head = told % (self.used_weight, self.used_weight)
+        if self.order_counts is not None:
+            told = b"x-mbx-order-count-10s: %d\r\nx-mbx-order-count-1d: %d\r\n"
+            head += told % self.order_counts
+        if self.retry_after_s is not None:
+            head += b"retry-after: %d\r\n" % self.retry_after_s
+        return head
 
 
 async def answer(
@@ -56,7 +69,9 @@ async def answer(
         elif name == _TIME_UNIT:
             unit = value
     try:
-        asked = await door.admit(request, read_form(query, body), api_key, address, unit)
+        form = read_form(query, body)
+        key = await door.key(request, api_key, address) if request.permission else None
+        asked = door.admit(request, form, key, unit)
         told = await operation(door, asked)
     except errors.Refused as refusal:
         return _refused(door, request, asked, address, refusal)
@@ -64,27 +79,16 @@ async def answer(
         log.warning("shared memory cannot be read: %s", error)
         return _refused(door, request, asked, address, errors.disconnected())
     weight = 0 if request.free_when_done else request.cost(asked.values)
-    headers = _weight(door.limits.charge(address, weight, asked.now_ns))
-    if asked.order_counts is not None:
-        in_10s, in_1d = asked.order_counts
-        headers.append((b"x-mbx-order-count-10s", b"%d" % in_10s))
-        headers.append((b"x-mbx-order-count-1d", b"%d" % in_1d))
-    return Reply(200, told if type(told) is bytes else _encode(told), headers)
+    used = door.limits.charge(address, weight, asked.now_ns)
+    return Reply(200, told if type(told) is bytes else _encode(told), used, asked.order_counts)
 
 
 def _refused(
     door: Door, request: Request, asked: Asked | None, address: str, refusal: errors.Refused
 ) -> Reply:
     weight = request.cost(asked.values if asked is not None else {})
-    headers = _weight(door.limits.charge(address, weight, door.wall_ns()))
-    if refusal.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
-    return Reply(refusal.status, _encode(refusal.body()), headers)
-
-
-def _weight(used: int) -> Headers:
-    text = b"%d" % used
-    return [(b"x-mbx-used-weight", text), (b"x-mbx-used-weight-1m", text)]
+    used = door.limits.charge(address, weight, door.wall_ns())
+    return Reply(refusal.status, _encode(refusal.body()), used, None, refusal.retry_after_s)
 
 
 class Incoming(falcon.asgi.Request):
@@ -127,8 +131,8 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
             reply = await answer(door, request, operation, sent, req.query, body, req.address)
         resp.status = reply.status
         resp.data = reply.body
-        for name, value in reply.headers:
-            resp.set_header(name.decode(), value.decode())
+        for line in reply.head().decode().splitlines():
+            resp.set_header(*line.split(": "))
 
     return respond
 

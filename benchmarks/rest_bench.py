@@ -1,0 +1,113 @@
+"""Signed orders per second through the REST door, beside hello-world on the same kind of worker.
+
+End to end: a signed POST over kept-alive connections, one ingress worker, the matcher with the
+journal synced to disk before it answers, and the answer back at the client. Orders of two accounts cross at
+one price, so every second one trades and the book stays small. The yardstick is a Falcon hello-world
+under gunicorn with a stock uvicorn-worker; both are driven by the same client, in turns.
+"""
+
+import hashlib
+import hmac
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks.report import Report, Row, compare
+from benchmarks.rest_load import Load, drive
+from benchmarks.rest_stage import Stage, stage
+
+CONNECTIONS = 32
+SECONDS = 2.0
+_FASTEST = 30_000
+"""Orders a second for which requests are made beforehand."""
+_HOST = "127.0.0.1"
+
+
+def run(runs: int) -> Report:
+    """Measure and return the report."""
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as running:
+        bench = Bench(running, running.start())
+        rows = [bench.orders(runs), bench.depth(runs)]
+        running.follow()
+        rows.append(bench.orders(runs, "signed order, writer and streams following"))
+    return Report(
+        bench="rest",
+        rows=rows,
+        excluded="signing at the client, connecting; in the first case the writer and the broadcaster, "
+        "which follow the matcher and are not waited for",
+    )
+
+
+class Bench:
+    """The running exchange, its yardstick, and the accounts that trade."""
+
+    def __init__(self, running: Stage, accounts: list[dict[str, str]]) -> None:
+        self._stage = running
+        self._accounts = accounts
+        self._numbers = itertools.count()
+
+    def orders(self, runs: int, case: str = "signed order, journal synced") -> Row:
+        """Measure accepted orders."""
+        return self._row(case, "orders/s", self._stage.port, self._signed_orders, runs)
+
+    def depth(self, runs: int) -> Row:
+        """Measure reads of the depth out of shared memory."""
+        request = get("/api/v3/depth?symbol=BTCUSDT&limit=100")
+        return self._row(
+            "depth", "requests/s", self._stage.port, lambda: itertools.repeat(request), runs
+        )
+
+    def _row(
+        self, case: str, unit: str, port: int, requests: Callable[[], Iterator[bytes]], runs: int
+    ) -> Row:
+        loads: list[Load] = []
+
+        def subject() -> float:
+            loads.append(measure(port, requests()))
+            return loads[-1].rate
+
+        def yardstick() -> float:
+            return measure(self._stage.hello_port, itertools.repeat(get("/hello"))).rate
+
+        compared = compare(subject, yardstick, runs)
+        p50, p99 = (
+            median(load.percentile(share) for load in loads[-runs:]) for share in (0.5, 0.99)
+        )
+        return compared.row(case, unit, p50=p50, p99=p99, note=f"{CONNECTIONS} connections")
+
+    def _signed_orders(self) -> Iterator[bytes]:
+        # Made as a list before the clock starts: signing is the client's work, not ours.
+        now_ms = time.time_ns() // 1_000_000
+        count = int(SECONDS * _FASTEST)
+        return iter([self._signed_order(next(self._numbers), now_ms) for _ in range(count)])
+
+    def _signed_order(self, number: int, now_ms: int) -> bytes:
+        # Both accounts buy as often as they sell, so that neither runs dry.
+        account = self._accounts[number % 2]
+        side = "BUY" if (number + number // 2) % 2 else "SELL"
+        form = (
+            f"symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01000&price=50000.00"
+            f"&newClientOrderId=bench-{number}&recvWindow=60000&timestamp={now_ms}"
+        )
+        seal = hmac.new(account["secret"].encode(), form.encode(), hashlib.sha256).hexdigest()
+        body = f"{form}&signature={seal}"
+        return (
+            f"POST /api/v3/order HTTP/1.1\r\nHost: {_HOST}\r\nX-MBX-APIKEY: {account['api_key']}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+
+def get(target: str) -> bytes:
+    """Make a GET request."""
+    return f"GET {target} HTTP/1.1\r\nHost: {_HOST}\r\n\r\n".encode()
+
+
+def measure(port: int, requests: Iterator[bytes]) -> Load:
+    """Drive one server for a while; every answer must be a good one."""
+    load = drive(_HOST, port, requests, connections=CONNECTIONS, seconds=SECONDS)
+    assert load.good == load.answers > 0, f"{load.answers - load.good} requests were refused"
+    return load

@@ -1,0 +1,137 @@
+"""The processes that the REST benchmark measures: a matcher, one ingress worker, a database, hello-world."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from commands.account import create_account
+from conf.settings import Rest, Settings, Ws, to_environ
+from runtime import endpoints
+from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
+from runtime.shared import NotPublished, Reader
+from writer.migrate import migrate
+from writer.store import connect
+
+START_S = 120.0
+"""The first start on a machine compiles the core."""
+_DEPOSITS = {"BTC": "10000000", "USDT": "20000000000"}
+_HELLO = (
+    "gunicorn",
+    "--worker-class=uvicorn_worker.UvicornWorker",
+    "--workers=1",
+    "--log-level=error",
+    "--worker-tmp-dir=/dev/shm",
+    "--no-control-socket",
+    "benchmarks.rest_hello:app",
+)
+
+
+class Stage:
+    """A running exchange without its followers; `follow` adds the writer and the broadcaster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.port = settings.rest.port
+        self.hello_port = free_port()
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._followers: list[subprocess.Popen[bytes]] = []
+        self._environ = {**os.environ, **to_environ(settings)}
+
+    def start(self) -> list[dict[str, str]]:
+        """Start matcher, worker and hello-world; return two funded accounts with their keys."""
+        self._run("matcher")
+        run = endpoints.run_dir(self.settings.data_dir)
+        wait_until(lambda: _is_ready(run), "the matcher")
+        accounts = [create_account(self.settings, name, _DEPOSITS) for name in ("left", "right")]
+        self._run("ingress")
+        self._run(*_HELLO, f"--bind=127.0.0.1:{self.hello_port}")
+        wait_until(lambda: _answers(self.port, "/api/v3/ping"), "the REST door")
+        wait_until(lambda: _answers(self.hello_port, "/hello"), "hello-world")
+        return accounts
+
+    def follow(self) -> None:
+        """Start the processes that follow the matcher."""
+        first = len(self._children)
+        self._run("writer")
+        self._run("broadcaster")
+        self._followers = self._children[first:]
+        time.sleep(2.0)
+
+    def stop(self) -> None:
+        """Stop everything, last started first."""
+        for child in reversed(self._children):
+            child.terminate()
+        for child in self._children:
+            child.wait(30)
+
+    def _run(self, module: str, *arguments: str) -> None:
+        argv = [sys.executable, "-m", module, *arguments]
+        child = subprocess.Popen(argv, env=self._environ, stderr=subprocess.DEVNULL)
+        self._children.append(child)
+
+
+@contextlib.contextmanager
+def stage(data_dir: Path) -> Iterator[Stage]:
+    """Set up an exchange in `data_dir`, with its database, and take it down again."""
+    server = EmbeddedPostgres(data_dir, endpoints.run_dir(data_dir))
+    server.prepare()
+    argv, environ = server.command()
+    postgres = subprocess.Popen(argv, env=environ, stderr=subprocess.DEVNULL)
+    settings = Settings(
+        data_dir=data_dir, rest=Rest(port=free_port()), ws=Ws(port=free_port()), demo=False
+    )
+    settings = replace(settings, database=replace(settings.database, dsn=server.dsn()))
+    made = Stage(settings)
+    try:
+        server.wait_ready(60)
+        with connect(server.dsn(), 60.0) as connection:
+            migrate(connection)
+        yield made
+    finally:
+        made.stop()
+        postgres.send_signal(STOP_SIGNAL)
+        postgres.wait()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until `condition` holds.
+
+    Raises: TimeoutError.
+    """
+    deadline = time.monotonic() + START_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} was not ready within {START_S:g} s")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(run: Path) -> bool:
+    try:
+        return bool(Reader(run).current()["status"]["ready"][0])
+    except NotPublished:
+        return False
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
