@@ -9,6 +9,8 @@ chained to their instrument.
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
+
 from matcher.core.blocks import Array
 from matcher.core.ladder_bits import set_bits
 from matcher.core.rows import WATCHING
@@ -34,13 +36,9 @@ def trigger_faults(blocks: Blocks) -> list[str]:
             found += _chain_faults(blocks, number, chain, rising=rising)
         chained = [slot for chain in chains for slot in chain]
         untracked = [slot for slot in chained if not _extreme(blocks, slot)]
-        watching = [
-            slot
-            for slot in range(1, int(blocks["state"]["order_top"][0]) + 1)
-            if orders["order_id"][slot]
-            and orders["instrument"][slot] == number
-            and extras["place"][orders["extra"][slot]] == WATCHING
-        ]
+        live = np.flatnonzero(orders["order_id"][: int(blocks["state"]["order_top"][0]) + 1])
+        here = live[orders["instrument"][live] == number]
+        watching = here[extras["place"][orders["extra"][here]] == WATCHING].tolist()
         if sorted(standing + untracked) != watching:
             found.append(f"instrument {number}: its watching stops are not all in its ladders")
         tracking = [slot for slot in watching if _tracks(blocks, slot)]
@@ -55,7 +53,7 @@ def _ladder_faults(blocks: Blocks, number: int, way: int, standing: list[int]) -
     count = int(market["level_count"])
     first = int(market["levels"]) + (way - RISING) * count
     marked = set(set_bits(blocks, market, way, 0).tolist())
-    filled = {place for place in range(count) if blocks["triggers"]["head"][first + place]}
+    filled = set(np.flatnonzero(blocks["triggers"]["head"][first : first + count]).tolist())
     if marked != filled:
         yield f"{name}: the bitmap does not mark exactly the levels with stops"
     for place in sorted(filled):
