@@ -9,13 +9,19 @@ import msgspec
 
 from ingress import (
     account,
+    account_facts,
+    account_requests,
     errors,
     klines,
+    list_requests,
+    lists,
     market,
     market_requests,
     orders,
     requests,
+    stream_keys,
     tickers,
+    wallet,
 )
 from ingress.door import Door, Operation
 from ingress.params import Request
@@ -50,6 +56,25 @@ OPERATIONS: dict[Request, Operation] = {
     market_requests.TICKER: tickers.rolling,
     market_requests.TICKER_PRICE: tickers.price,
     market_requests.BOOK_TICKER: tickers.book,
+    **{request: lists.placing(request) for request in list_requests.LISTS},
+    list_requests.CANCEL_LIST: lists.cancel,
+    list_requests.GET_LIST: lists.order_list,
+    list_requests.ALL_LISTS: lists.all_lists,
+    list_requests.OPEN_LISTS: lists.open_lists,
+    account_requests.COMMISSION: account_facts.commission,
+    account_requests.ORDER_COUNTS: account_facts.order_counts,
+    account_requests.PREVENTED_MATCHES: account_facts.prevented_matches,
+    account_requests.ALLOCATIONS: account_facts.allocations,
+    account_requests.MY_FILTERS: account_facts.my_filters,
+    account_requests.AMENDMENTS: account_facts.amendments,
+    account_requests.START_STREAM: stream_keys.start,
+    account_requests.PING_STREAM: stream_keys.ping,
+    account_requests.STOP_STREAM: stream_keys.stop,
+    account_requests.SYSTEM_STATUS: wallet.system_status,
+    account_requests.TRADE_FEE: wallet.trade_fee,
+    account_requests.COINS: wallet.coins,
+    account_requests.MARGIN_PAIRS: wallet.margin_pairs,
+    account_requests.ISOLATED_PAIRS: wallet.margin_pairs,
 }
 """What does each request; the WebSocket API answers by the same table."""
 

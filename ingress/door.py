@@ -22,6 +22,7 @@ from ingress.params import Request
 from ingress.present import MILLISECOND_NS, Teller
 from ingress.views import Instrument, Views
 from protocol.board_reads import DepthView
+from runtime.listen_keys import ListenKeys
 
 TIME_UNITS = {
     b"": MILLISECOND_NS,
@@ -54,6 +55,7 @@ class Door:
     watermark: Watermark
     deep: Callable[[Instrument], Awaitable[DepthView]]
     wall_ns: Callable[[], int]
+    listen_keys: ListenKeys
     kept: Kept = field(default_factory=Kept)
 
     def __post_init__(self) -> None:
@@ -85,14 +87,14 @@ class Door:
             auth.check_signature(key, form)
         return Asked(request.parse(form.fields), key.account, now_ns, teller)
 
-    def ask(self, command: Fields) -> "asyncio.Future[Answer]":
-        """Send a command to the matcher, unless it says that it takes none.
+    def ask(self, *commands: Fields) -> "asyncio.Future[Answer]":
+        """Send a command (or all legs of a list) to the matcher, unless it says that it takes none.
 
         Raises: Refused (-1008); nothing was journaled then.
         """
         if not self.views.is_ready():
             raise errors.overloaded()
-        return self.gateway.ask(command)
+        return self.gateway.ask(*commands)
 
     def _teller(self, unit: bytes) -> Teller:
         if unit.upper() not in self._tellers:

@@ -41,7 +41,7 @@ async def klines(door: Door, asked: Asked) -> list[list[Any]]:
         return []
     edges = [*opens, interval.next_ns(opens[-1], offset_ns)]
     rows = await door.pool.fetch(*candle_queries.candles(table, instrument.number, edges))
-    made = {opens[place]: candle_queries.candle(opens[place], parts) for place, *parts in rows}
+    made = {opens[row[0]]: candle_queries.candle(opens[row[0]], row[1:]) for row in rows}
     price = 0 if opens[0] in made else await _price_before(door, instrument, opens[0])
     told = []
     for open_ns, next_ns in zip(opens, edges[1:], strict=True):
@@ -62,7 +62,7 @@ def opens_asked(
         return []
     if newest:
         open_ns = interval.open_ns(end_ns, offset_ns)
-        found = []
+        found: list[int] = []
         while open_ns >= start_ns and len(found) < limit:
             found.append(open_ns)
             open_ns = interval.open_ns(open_ns - 1, offset_ns)

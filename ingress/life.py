@@ -20,6 +20,7 @@ from ingress.limits import Limits
 from ingress.responder import Serve, lane
 from ingress.views import Views
 from runtime import clock, endpoints
+from runtime.listen_keys import ListenKeys
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import Service
 from runtime.shared import Reader, deep_requests
@@ -89,6 +90,7 @@ class Life:
             Watermark(self._pool, settings.rest.history_wait_s),
             DeepDepth(views, partial(deep_requests, run)).get,
             clock.wall_ns,
+            ListenKeys(run),
         )
         self._app = create_app(door)
         self.lane = lane(door, OPERATIONS)

@@ -216,7 +216,7 @@ _LIST_STATES = {
     EventKind.LIST_UPDATED: ("UPDATED", "EXECUTING"),
     EventKind.LIST_DONE: ("ALL_DONE", "ALL_DONE"),
 }
-_CONTINGENCIES = {1: "OCO", 2: "OTO", 3: "OTO"}
+CONTINGENCIES = {1: "OCO", 2: "OTO", 3: "OTO"}
 
 
 def order_list(event: Event, legs: Iterable[Event], teller: Teller) -> Told:
@@ -225,7 +225,7 @@ def order_list(event: Event, legs: Iterable[Event], teller: Teller) -> Told:
     status_type, status = _LIST_STATES[EventKind(event.kind)]
     return {
         "orderListId": event.list_id,
-        "contingencyType": _CONTINGENCIES[event.ord_type],
+        "contingencyType": CONTINGENCIES[event.ord_type],
         "listStatusType": status_type,
         "listOrderStatus": status,
         "listClientOrderId": text_of(event.cl_ord_id),

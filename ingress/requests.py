@@ -68,7 +68,7 @@ STATUS_OF_PHASE = {
 }
 """Symbol status of each session phase (API section 5)."""
 
-_NEW_ORDER: tuple[Param, ...] = (
+NEW_ORDER: tuple[Param, ...] = (
     need("symbol", symbol),
     need("side", _side),
     need("type", _ord_type),
@@ -101,7 +101,7 @@ PLACE = Request(
     "/api/v3/order",
     Security.TRADE,
     weight=1,
-    params=_NEW_ORDER,
+    params=NEW_ORDER,
     free_when_done=True,
 )
 TEST = Request(
@@ -110,7 +110,7 @@ TEST = Request(
     "/api/v3/order/test",
     Security.TRADE,
     weight=lambda values: 20 if values.get("computeCommissionRates") else 1,
-    params=(*_NEW_ORDER, may("computeCommissionRates", truth)),
+    params=(*NEW_ORDER, may("computeCommissionRates", truth)),
 )
 CANCEL = Request(
     "order.cancel",
@@ -142,9 +142,9 @@ CANCEL_REPLACE = Request(
     Security.TRADE,
     weight=1,
     params=(
-        *_NEW_ORDER[:3],
+        *NEW_ORDER[:3],
         need("cancelReplaceMode", words({n: n for n in (STOP_ON_FAILURE, ALLOW_FAILURE)})),
-        *_NEW_ORDER[3:],
+        *NEW_ORDER[3:],
         may("cancelNewClientOrderId", client_id),
         *_target("cancelOrderId", "cancelOrigClientOrderId"),
         may("cancelRestrictions", _restrictions),
@@ -182,14 +182,14 @@ OPEN_ORDERS = Request(
     params=(may("symbol", symbol),),
 )
 rows: Kind = limit(ROWS_LIMIT)
-_range = (may("startTime", time), may("endTime", time), may("limit", rows))
+time_range = (may("startTime", time), may("endTime", time), may("limit", rows))
 ALL_ORDERS = Request(
     "allOrders",
     "GET",
     "/api/v3/allOrders",
     Security.USER_DATA,
     weight=20,
-    params=(need("symbol", symbol), may("orderId", whole_number), *_range),
+    params=(need("symbol", symbol), may("orderId", whole_number), *time_range),
 )
 MY_TRADES = Request(
     "myTrades",
@@ -201,7 +201,7 @@ MY_TRADES = Request(
         need("symbol", symbol),
         may("orderId", whole_number),
         may("fromId", whole_number),
-        *_range,
+        *time_range,
     ),
 )
 ACCOUNT = Request(
@@ -271,7 +271,7 @@ AGG_TRADES = Request(
     "/api/v3/aggTrades",
     Security.NONE,
     weight=4,
-    params=(need("symbol", symbol), may("fromId", whole_number), *_range),
+    params=(need("symbol", symbol), may("fromId", whole_number), *time_range),
 )
 ALL = (
     PLACE,

@@ -46,7 +46,7 @@ async def day(door: Door, asked: Asked) -> Any:
     if asked.values.get("type") == MINI:
         told = [_mini(one, candles[one.number], window, asked) for one in shown]
         return _one_or_all(asked, told)
-    before = dict(
+    before: dict[int, int | None] = dict(
         await door.pool.fetch(
             *candle_queries.prices_before([one.number for one in shown], window.since_ns)
         )

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ from protocol.layout import Record, Rows, rows_of
 from protocol.records import Command, Event
 from protocol.terms import CommandKind, EventFlag
 from runtime.endpoints import frame_of, rows_in
+from runtime.listen_keys import ListenKeys
 from tests.reference import Capacities, Reference
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -198,7 +200,7 @@ class Wire:
         self.full = False
         self.deaf = False
         self.frames: list[bytes] = []
-        self.deliver: Callable[[list[bytes]], None] = lambda frames: None
+        self.deliver: Callable[[list[bytes]], None] = lambda frames: None  # noqa: ARG005
 
     def send(self, frame: bytes) -> bool:
         """Take a frame as the matcher would; its events come back in a later turn of the loop."""
@@ -254,7 +256,7 @@ class House:
     async def _deep(self, instrument: Any) -> Any:
         return Board(lambda: self.market.board).deep(instrument.number)
 
-    def door(self) -> Door:
+    def door(self, folder: Path) -> Door:
         """Make the parts of a worker; inside a running loop."""
         gateway = Gateway(
             self.wire, SLOT, asyncio.get_running_loop(), self._rest.answer_timeout_s, FIRST_ID
@@ -273,15 +275,16 @@ class House:
             books,
             self._deep,
             lambda: self.now_ns,
+            ListenKeys(folder, lambda: self.now_ns),
         )
 
     @contextmanager
     def open(self) -> Iterator["Client"]:
         """Open the door for the requests of one test."""
-        with asyncio.Runner() as runner:
+        with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
 
             async def make() -> Any:
-                return create_app(self.door())
+                return create_app(self.door(Path(folder)))
 
             yield Client(self, runner, runner.run(make()))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress import market_requests, requests
+from ingress import account_requests, list_requests, market_requests, requests
 from ingress.app import OPERATIONS
 from ingress.errors import Refused
 from tests.rest_house import House
@@ -294,7 +294,12 @@ def test_the_weight_of_a_request_depends_on_what_it_asks(request_, fields, weigh
 
 
 def test_every_request_is_declared_once_and_has_something_that_does_it():
-    declared = [*requests.ALL, *market_requests.ALL]
+    declared = [
+        *requests.ALL,
+        *market_requests.ALL,
+        *list_requests.ALL,
+        *account_requests.ALL,
+    ]
     assert len({(one.verb, one.path) for one in declared}) == len(declared)
     assert len({one.method for one in declared}) == len(declared)
     assert set(declared) == set(OPERATIONS)
