@@ -1,7 +1,6 @@
 """Hold the compiled core against the slow exchange: the same commands, the same bytes of events."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -79,21 +78,19 @@ def compare(commands: Rows, capacities: Capacities) -> str:
     return ""
 
 
-def shortest(commands: Rows, capacities: Capacities, tries: int = 2_000) -> Rows:
-    """Leave out what the difference does not need, by halves and then by ever smaller pieces."""
+def shortest(commands: Rows, capacities: Capacities) -> Rows:
+    """Leave out what the difference does not need: large pieces first, then ever smaller ones."""
     kept = commands
-    pieces = 2
-    while tries > 0 and len(kept) > 1:
-        cuts = np.linspace(0, len(kept), min(pieces, len(kept)) + 1).astype(int)
-        for start, end in pairwise(cuts.tolist()):
-            tries -= 1
-            rest = np.concatenate([kept[:start], kept[end:]])
+    size = len(kept) // 2
+    while size:
+        before = len(kept)
+        place = 0
+        while place < len(kept):
+            rest = np.concatenate([kept[:place], kept[place + size :]])
             if compare(rest, capacities):
                 kept = rest
-                pieces = max(2, pieces - 1)
-                break
-        else:
-            if pieces >= len(kept):
-                break
-            pieces = min(len(kept), pieces * 2)
+            else:
+                place += size
+        if len(kept) == before or size > 1:
+            size //= 2
     return kept
