@@ -3,83 +3,35 @@
 Two accounts of its own: what rests belongs to one, what takes to the other, so that self-trade
 prevention never speaks. An incoming order's answer says how much it traded, not with whom; that the named order
 was hit is read from the maker's side: its executed quantity must have risen by just as much.
+
+Processes of the exchange may be killed meanwhile. A request without an answer is asked again under the same
+text id: either the exchange never took it, or it says that it did, and the order tells what came of it.
 """
 
-import hashlib
-import hmac
-import http.client
-import json
+import itertools
 import time
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlsplit
 
 from commands import Refused
 from commands.account import create_account
 from commands.desk import Desk
 from commands.phase import start
+from commands.rest_client import Keys, RestClient, Unknown, patiently
 from commands.steps import Enter, Levels
 from commands.venue import Rejected, Seen
 from conf.settings import Settings
 from protocol.terms import CommandKind, SessionPhase
 from protocol.units import to_text, to_units
+from runtime.endpoints import run_dir
+from supervision import status
 
 _PRICE_DECIMALS = 2
 _DEPTH_LIMIT = 5000
-_RECV_WINDOW_MS = 60_000
 _BASE, _QUOTE = "AAPL", "USD"
 _OWN_SYMBOL = "REPLAY"
 _HIGHEST_PRICE = 1_000_000
 _BASE_FUNDS, _QUOTE_FUNDS = "10000000", "5000000000"
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """How one account signs."""
-
-    api_key: str
-    secret: str
-
-
-class RestClient:
-    """Signed requests over one kept-alive connection, one at a time."""
-
-    def __init__(self, host: str, port: int, timeout_s: float = 30.0) -> None:
-        self.connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-
-    def public(self, path: str, **fields: str | int) -> Any:
-        """Ask without a key."""
-        return self._request("GET", f"{path}?{urlencode(fields)}", {})
-
-    def signed(self, method: str, path: str, keys: Keys, **fields: str | int) -> Any:
-        """Ask on behalf of an account, all parameters in the query string.
-
-        Raises: Rejected with the exchange's code and text.
-        """
-        now_ms = time.time_ns() // 1_000_000
-        query = urlencode({**fields, "recvWindow": _RECV_WINDOW_MS, "timestamp": now_ms})
-        seal = hmac.new(keys.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-        return self._request(
-            method, f"{path}?{query}&signature={seal}", {"X-MBX-APIKEY": keys.api_key}
-        )
-
-    def _request(self, method: str, target: str, headers: dict[str, str]) -> Any:
-        try:
-            self.connection.request(method, target, headers=headers)
-            answer = self.connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException) as broken:
-            self.connection.close()
-            raise Rejected(
-                f"no answer to {method} {target.partition('?')[0]}: {broken}"
-            ) from broken
-        try:
-            content = json.loads(body)
-        except ValueError as wrong:
-            raise Rejected(f"HTTP {answer.status} without JSON: {body[:80]!r}") from wrong
-        if answer.status != http.HTTPStatus.OK:
-            raise Rejected(f"{content.get('code')} {content.get('msg')}")
-        return content
 
 
 class RestVenue:
@@ -92,72 +44,100 @@ class RestVenue:
         self.taker = taker
         self.order_ids: dict[str, int] = {}
         self.executed: dict[str, int] = {}
+        self.numbers = itertools.count(1)
 
     def enter(self, step: Enter) -> list[tuple[str, int]]:
         """POST the order; for a named hit, read the maker's order."""
-        answer = self.client.signed(
-            "POST",
-            "/api/v3/order",
-            self.taker if step.ioc else self.maker,
-            symbol=self.symbol,
-            side=step.side.name,
-            type="LIMIT",
-            timeInForce="IOC" if step.ioc else "GTC",
-            price=to_text(step.price, _PRICE_DECIMALS),
-            quantity=step.qty,
-            newOrderRespType="FULL",
-        )
-        fills = [to_units(fill["qty"], 0) for fill in answer["fills"]]
+        keys = self.taker if step.ioc else self.maker
+        order = self._entered(step, keys, f"replay-{next(self.numbers)}")
+        executed = to_units(order["executedQty"], 0)
         if not step.ioc:
-            self.order_ids[step.order] = answer["orderId"]
-            self.executed[step.order] = sum(fills)
-        if step.hit and len(fills) == 1 and self._risen(step.hit) == fills[0]:
-            return [(step.hit, fills[0])]
-        return [("an order not named", qty) for qty in fills]
+            self.order_ids[step.order] = order["orderId"]
+            self.executed[step.order] = executed
+        if step.hit and executed and self._risen(step.hit) == executed:
+            return [(step.hit, executed)]
+        return [("an order not named", executed)] if executed else []
+
+    def _entered(self, step: Enter, keys: Keys, text_id: str) -> Any:
+        def post() -> Any:
+            return self.client.signed(
+                "POST",
+                "/api/v3/order",
+                keys,
+                symbol=self.symbol,
+                side=step.side.name,
+                type="LIMIT",
+                timeInForce="IOC" if step.ioc else "GTC",
+                price=to_text(step.price, _PRICE_DECIMALS),
+                quantity=step.qty,
+                newClientOrderId=text_id,
+                newOrderRespType="RESULT",
+            )
+
+        try:
+            return post()
+        except Unknown:
+            try:
+                return patiently(post)
+            except Rejected:
+                # "Duplicate order sent.": it was taken the first time. Anything else shows here.
+                return self._order(keys, origClientOrderId=text_id)
+
+    def _order(self, keys: Keys, **which: str | int) -> Any:
+        return patiently(
+            lambda: self.client.signed("GET", "/api/v3/order", keys, symbol=self.symbol, **which)
+        )
 
     def _risen(self, name: str) -> int:
-        order = self.client.signed(
-            "GET",
-            "/api/v3/order",
-            self.maker,
-            symbol=self.symbol,
-            orderId=self.order_ids.get(name, 0),
-        )
+        order = self._order(self.maker, orderId=self.order_ids.get(name, 0))
         executed = to_units(order["executedQty"], 0)
         risen = executed - self.executed[name]
         self.executed[name] = executed
         return risen
 
+    def _change(self, method: str, path: str, done: dict[str, str], **fields: str | int) -> None:
+        """Change a resting order; after a lost answer a refusal counts if the order stands as wanted.
+
+        Raises: Rejected.
+        """
+
+        def ask() -> Any:
+            return self.client.signed(method, path, self.maker, symbol=self.symbol, **fields)
+
+        try:
+            ask()
+        except Unknown:
+            try:
+                patiently(ask)
+            except Rejected:
+                order = self._order(self.maker, orderId=fields["orderId"])
+                if any(order[field] != wanted for field, wanted in done.items()):
+                    raise
+
     def cancel(self, name: str) -> None:
         """DELETE the order."""
-        self.client.signed(
-            "DELETE",
-            "/api/v3/order",
-            self.maker,
-            symbol=self.symbol,
-            orderId=self.order_ids.get(name, 0),
-        )
+        order_id = self.order_ids.get(name, 0)
+        self._change("DELETE", "/api/v3/order", {"status": "CANCELED"}, orderId=order_id)
 
     def amend(self, name: str, qty: int) -> None:
         """Amend the order in place, which keeps its priority."""
-        self.client.signed(
-            "PUT",
-            "/api/v3/order/amend/keepPriority",
-            self.maker,
-            symbol=self.symbol,
-            orderId=self.order_ids.get(name, 0),
-            newQty=qty,
-        )
+        order_id = self.order_ids.get(name, 0)
+        path = "/api/v3/order/amend/keepPriority"
+        self._change("PUT", path, {"origQty": f"{qty}.00000000"}, orderId=order_id, newQty=qty)
 
     def book(self, levels: int | None) -> Seen:
         """GET the depth; the open orders only when the whole book is wanted."""
-        depth = self.client.public(
-            "/api/v3/depth", symbol=self.symbol, limit=_DEPTH_LIMIT if levels is None else levels
+        limit = _DEPTH_LIMIT if levels is None else levels
+        depth = patiently(
+            lambda: self.client.public("/api/v3/depth", symbol=self.symbol, limit=limit)
         )
         bids, asks = _levels(depth["bids"]), _levels(depth["asks"])
         open_orders = 0
         if levels is None:
-            mine = self.client.signed("GET", "/api/v3/openOrders", self.maker, symbol=self.symbol)
+            path = "/api/v3/openOrders"
+            mine = patiently(
+                lambda: self.client.signed("GET", path, self.maker, symbol=self.symbol)
+            )
             open_orders = len(mine)
         return Seen(bids, asks, (len(bids), len(asks)), open_orders)
 
@@ -176,7 +156,8 @@ def open_rest_venue(settings: Settings, symbol: str | None) -> RestVenue:
     Raises: Refused when the exchange does not answer or the instrument is not fit for a replay.
     """
     symbol = symbol or _own_instrument(settings)
-    client = RestClient(settings.rest.host, settings.rest.port)
+    where = urlsplit(status.told(run_dir(settings.data_dir))["rest"])
+    client = RestClient(where.hostname or settings.rest.host, where.port or settings.rest.port)
     try:
         (about,) = client.public("/api/v3/exchangeInfo", symbol=symbol)["symbols"]
         depth = client.public("/api/v3/depth", symbol=symbol, limit=5)

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from commands.rest_venue import Keys, RestClient
+from commands.rest_client import Keys, RestClient
 from conf.settings import Settings
 from protocol.board_reads import Board
 from runtime import endpoints

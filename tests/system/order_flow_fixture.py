@@ -4,7 +4,7 @@ import re
 import threading
 from dataclasses import dataclass
 
-from commands.rest_venue import Keys, RestClient
+from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
 
 _DUPLICATE = re.compile("-2010 Duplicate order sent")

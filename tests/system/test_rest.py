@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from commands.rest_venue import Keys, RestClient
+from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
 from tests.system.exchange_fixture import Exchange
 

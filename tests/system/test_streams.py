@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
-from commands.rest_venue import Keys, RestClient
+from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
 from runtime.listen_keys import ListenKeys
 from tests.system.exchange_fixture import Exchange
