@@ -43,6 +43,26 @@ def test_vector(engine, name):
     assert differences(VECTORS[name], engine) == []
 
 
+UNCROSSES = [
+    (name, place, rule)
+    for name, vector in VECTORS.items()
+    for place, step in enumerate(vector["steps"])
+    if step["op"] == "uncross"
+    for rule in step["expect"]["price_by_algo"]
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("name", "place", "rule"), UNCROSSES)
+def test_the_price_that_another_rule_set_would_give(engine, name, place, rule):  # rule A-3
+    vector = copy.deepcopy(VECTORS[name])
+    del vector["steps"][place + 1 :]
+    step = vector["steps"][place]
+    step["algo"] = rule
+    step["expect"]["price"] = step["expect"]["price_by_algo"][rule]
+    assert not [text for text in differences(vector, engine) if " price should be " in text]
+
+
 def spoilt(name, spoil):
     vector = copy.deepcopy(VECTORS[name])
     spoil(vector)
