@@ -65,8 +65,3 @@ def _look_next(core: Core, cmd: Command, mark: int) -> None:
     prefetch(core.levels, order.level, 0)
     prefetch(core.orders, order.next, 0)
     prefetch(core.orders, order.prev, 0)
-    account = min(cmd.account, core.limits.accounts - 1)
-    first = account * core.limits.account_orders
-    prefetch(core.account_orders, first + order.account_pos, 0)
-    last = max(core.accounts[account].order_count, 1) - 1
-    prefetch(core.orders, core.account_orders[first + last], 0)

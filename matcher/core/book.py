@@ -80,7 +80,7 @@ def join_level(core: Core, market: MarketRow, order: OrderRow, slot: int) -> Non
     level.hidden_qty += order.leaves_qty - shown
     level.order_count += 1
     if level.head == slot:
-        _open_level(core, market, side, position)
+        open_level(core, market, side, position)
 
 
 @inlined
@@ -101,7 +101,7 @@ def drop_from_level(core: Core, market: MarketRow, order: OrderRow, level: Level
     order.flags ^= RESTING
     if level.order_count == 0:
         side = order.side
-        _close_level(core, market, side, position_in(market, side, order.level))
+        close_level(core, market, side, position_in(market, side, order.level))
 
 
 @inlined
@@ -140,8 +140,9 @@ def count_change(core: Core, instrument: int) -> int:
     return row.update_id
 
 
-@inlined
-def _open_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+@kernel
+def open_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+    """Note that a level has its first order."""
     set_bit(core, market, side, position)
     if side == BUY:
         if position > market.best_bid:
@@ -150,8 +151,9 @@ def _open_level(core: Core, market: MarketRow, side: int, position: int) -> None
         market.best_ask = position
 
 
-@inlined
-def _close_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+@kernel
+def close_level(core: Core, market: MarketRow, side: int, position: int) -> None:
+    """Note that a level has lost its last order."""
     clear_bit(core, market, side, position)
     if side == BUY:
         if position == market.best_bid:

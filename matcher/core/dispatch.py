@@ -16,7 +16,9 @@ from matcher.core.follow_ups import follow_up
 from matcher.core.funding import deposit, withdraw
 from matcher.core.kernel import array_address, entry, inlined, kernel, memory_at, rows_at
 from matcher.core.list_entry import gather
+from matcher.core.plain import cancel_plain, enter_plain
 from matcher.core.sessions import set_phase, tick
+from matcher.core.shapes import CommandShape
 from matcher.core.state import Core
 from protocol.records import Command
 from protocol.rejects import RejectReason
@@ -24,6 +26,7 @@ from protocol.terms import CommandKind
 
 core_at = memory_at(Core)
 commands_at = rows_at(Command)
+shapes_at = rows_at(CommandShape)
 
 
 @entry
@@ -33,26 +36,41 @@ def apply_commands(memory: int, array_id: int, count: int) -> int:
     Returns how many were applied in the low 32 bits, how many events there are above them.
     """
     core = core_at(memory)
-    batch = commands_at(array_address(array_id), count)
+    address = array_address(array_id)
+    batch = commands_at(address, count)
+    shapes = shapes_at(address, count)
     state = core.state
     state.events = 0
     done = 0
     while done < count and state.events < core.limits.events:
         look_ahead(core, batch, done, count)
-        apply_command(core, batch[done])
+        cmd = batch[done]
+        if not apply_plain(core, cmd, shapes[done]):
+            apply_command(core, cmd)
         done += 1
     if done > 0:
+        state.seq = batch[done - 1].seq
+        state.at_ns = batch[done - 1].at_ns
         update_status(core)
     return state.events << 32 | done
 
 
 @inlined
+def apply_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+    """Apply a command the short way, if it has one."""
+    if core.state.gathered | core.limits.long_way != 0:
+        return False
+    kind = cmd.kind
+    if kind == CommandKind.ENTER:
+        return enter_plain(core, cmd, shape)
+    return kind == CommandKind.CANCEL and cancel_plain(core, cmd)
+
+
+@kernel
 def apply_command(core: Core, cmd: Command) -> None:
-    """Apply one command whole."""
+    """Apply one command whole, the general way."""
     state = core.state
     first = state.events
-    state.seq = cmd.seq
-    state.at_ns = cmd.at_ns
     kind = cmd.kind
     if state.gathered != 0 and (kind != CommandKind.ENTER or cmd.list_kind == 0):
         state.gathered = 0

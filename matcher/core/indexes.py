@@ -59,7 +59,12 @@ def place_of(index: Numbers, mask: int, entry: int) -> int:
 @inlined
 def take_out(index: Numbers, mask: int, entry: int) -> None:
     """Remove an entry that is there, and close the gap."""
-    at = place_of(index, mask, entry)
+    take_out_at(index, mask, place_of(index, mask, entry))
+
+
+@inlined
+def take_out_at(index: Numbers, mask: int, at: int) -> None:
+    """Empty a cell, and close the gap."""
     while True:
         after = (at + 1) & mask
         following = index[after]

@@ -21,6 +21,7 @@ from matcher.core.rows import (
     LISTED,
     TERM_COLUMNS,
     TIERS,
+    MarketRow,
 )
 from matcher.core.state import Core
 from matcher.core.terms import term_of
@@ -30,6 +31,7 @@ from protocol.terms import (
     AuctionRule,
     EventKind,
     InstrumentTerm,
+    OrdType,
     SessionPhase,
     StpMode,
 )
@@ -172,6 +174,16 @@ def prepare_market(core: Core, number: int) -> None:
     market.dynamic_collar = term_of(core, number, InstrumentTerm.DYNAMIC_COLLAR)
     core.instruments[number].reference_price = term_of(core, number, InstrumentTerm.REFERENCE_PRICE)
     market.guards = guards_of(core, number)
+    market.plain_modes = plain_modes_of(market)
+
+
+@kernel
+def plain_modes_of(market: MarketRow) -> int:
+    """Say with which modes, as asked for, a LIMIT is admitted."""
+    if market.allowed_ord_types >> OrdType.LIMIT & 1 == 0:
+        return 0
+    modes = market.allowed_stp & ~1
+    return modes | 1 if modes >> market.default_stp & 1 else modes
 
 
 @kernel

@@ -126,7 +126,8 @@ class MarketRow(Record, size=320):
     pending: i64
     """First of its lists whose pending legs have not entered, linked by `ListRow.later`."""
 
-    spare_2: i64
+    plain_modes: i64
+    """Bit 1 << stp_mode as asked for (0: the default) of those with which a LIMIT is admitted."""
     spare_3: i64
     spare_4: i64
     spare_5: i64
@@ -259,6 +260,8 @@ class LimitsRow(Record, size=256):
     text_mask: i64
     reference_mask: i64
     index_seed: i64
+    long_way: i64
+    """1: no command goes the short way (`plain.py`); for tests."""
     spare_0: i64
     spare_1: i64
     spare_2: i64
@@ -271,7 +274,6 @@ class LimitsRow(Record, size=256):
     spare_9: i64
     spare_10: i64
     spare_11: i64
-    spare_12: i64
 
 
 class StateRow(Record, size=320):

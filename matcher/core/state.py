@@ -34,6 +34,7 @@ from matcher.core.rows import (
     StateRow,
     TriggerRow,
 )
+from matcher.core.shapes import EventShape, OrderShape
 from protocol.board import (
     BLOCKS,
     DEEP_LEVELS,
@@ -60,6 +61,8 @@ its end, what that does to its list; icebergs two more for each slice."""
 EVENTS_PER_INSTRUMENT = 4
 """And for each instrument: a TICK can end its auction, open another and tell what it indicates."""
 COLD_EVENTS = 1024
+SAME_MEMORY = {"order_shapes": "orders", "event_shapes": "events"}
+"""Blocks that are another view of a block."""
 SPARSE = ("levels", "bits", "triggers")
 """Blocks that are touched here and there: large pages would make them as large as they look."""
 
@@ -104,6 +107,8 @@ class Core:
     status: StatusRow
     events: Table[Event]
     orders: Table[OrderRow]
+    order_shapes: Table[OrderShape]
+    event_shapes: Table[EventShape]
     draft: OrderRow
     extras: Table[ExtraRow]
     accounts: Table[AccountRow]
@@ -218,10 +223,13 @@ def allocate_blocks(
     capacities: Capacities, allocate: Allocator, dtypes: Mapping[str, "np.dtype[Any]"]
 ) -> dict[str, Array]:
     """Allocate every block: the board's with `allocate`, the others privately."""
-    return {
+    blocks = {
         name: (allocate if name in BLOCKS else private_memory)(name, dtypes[name], shape)
         for name, shape in shapes_of(capacities).items()
     }
+    for name, same in SAME_MEMORY.items():
+        blocks[name] = blocks[same].view(dtypes[name])
+    return blocks
 
 
 def note_capacities(limits: Array, capacities: Capacities, blocks: Mapping[str, Array]) -> None:

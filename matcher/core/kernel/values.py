@@ -122,11 +122,18 @@ def at_offset(builder: Any, pointer: Any, offset: Any) -> Any:
 
 def _named(builder: Any, instruction: Any, name: str) -> Any:
     """Tell LLVM which field an access belongs to: accesses of different fields never overlap."""
+    if not name:
+        return instruction
     module = builder.module
     root = module.add_metadata([ir.MetaDataString(module, "openbourse")])
     node = module.add_metadata([ir.MetaDataString(module, name), root, I64(0)])
     instruction.set_metadata("tbaa", module.add_metadata([node, node, I64(0)]))
     return instruction
+
+
+def _name_of(record: type[Record], name: str) -> str:
+    """Name a field to the compiler; "": it overlaps other records' fields (`shapes.py`)."""
+    return "" if getattr(record, "untagged", False) else f"{record.__qualname__}.{name}"
 
 
 def load(builder: Any, place: Any, kind: Any, name: str) -> Any:
@@ -169,7 +176,7 @@ def _load_field(context: Any, builder: Any, typ: RowType, value: Any, name: str)
     if dtype.kind == "S":
         return place
     kind = ir.IntType(dtype.itemsize * 8)
-    loaded = load(builder, place, kind, f"{typ.record.__qualname__}.{name}")
+    loaded = load(builder, place, kind, _name_of(typ.record, name))
     if kind.width == 64:
         return loaded
     return builder.zext(loaded, I64) if dtype.kind == "u" else builder.sext(loaded, I64)
@@ -182,7 +189,7 @@ def _store_field(context: Any, builder: Any, sig: Any, args: Any, name: str) -> 
     value = context.cast(builder, args[1], sig.args[1], types.int64)
     if dtype.itemsize < 8:
         value = builder.trunc(value, ir.IntType(dtype.itemsize * 8))
-    store(builder, value, at_offset(builder, args[0], I64(offset)), f"{record.__qualname__}.{name}")
+    store(builder, value, at_offset(builder, args[0], I64(offset)), _name_of(record, name))
 
 
 @infer_global(operator.getitem)

@@ -1,0 +1,383 @@
+"""The two commands that nine tenths of a market consist of, the short way.
+
+A limit order that meets nothing and rests, and the cancel of such an order: nothing in them is rare,
+so they are written as one straight line each, over words instead of fields (`shapes.py`). Both look
+at everything first and change nothing until they are sure that the general way would accept the command
+too; at the first doubt they return False and the command goes the general way, which also finds the
+reason of a refusal. What they do is what the general way does, event for event: tests play the same
+streams with the short way switched off (`LimitsRow.long_way`).
+"""
+
+from matcher.core.accounts import count_order, counts_of
+from matcher.core.book import close_level, level_at, open_level, position_in, position_of
+from matcher.core.checks import CONTINUOUS, NONE
+from matcher.core.filters import check_counts, check_position, check_prices, check_sizes
+from matcher.core.indexes import (
+    LOW,
+    finish_text,
+    id_tag,
+    is_taken,
+    put,
+    take_out_at,
+    text_entry,
+)
+from matcher.core.kernel import (
+    clear_row,
+    copy_text,
+    fence,
+    has_text,
+    inlined,
+    kernel,
+    prefetch,
+    same_text,
+)
+from matcher.core.lookahead import meets
+from matcher.core.money import balance_of
+from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
+from matcher.core.shapes import (
+    FLAGS_BITS,
+    FORM,
+    PLAIN_ENTER,
+    PLAIN_ENTER_MASK,
+    STATUS_BITS,
+    CommandShape,
+)
+from matcher.core.state import Core
+from matcher.core.terms import by_side
+from protocol.board import AccountRow, OrderRow
+from protocol.records import Command
+from protocol.terms import AccountState, CommandFlag, EventFlag, EventKind, OrdStatus
+
+ACTIVE = int(AccountState.ACTIVE)
+FROZEN = int(AccountState.FROZEN)
+RESTRICTIONS = int(CommandFlag.ONLY_NEW | CommandFlag.ONLY_PARTIALLY_FILLED)
+MARKS = WORKING | RESTING | LISTED
+"""The marks of a plain order in the book, and no others."""
+TOLD = WORKING | int(EventFlag.LEVEL) | int(EventFlag.LAST)
+ACCEPTED = int(EventKind.ACCEPTED) | int(OrdStatus.NEW) << 8 | TOLD << FLAGS_BITS
+CANCELED = int(EventKind.CANCELED) | int(OrdStatus.CANCELED) << 8 | TOLD << FLAGS_BITS
+NEW = int(OrdStatus.NEW)
+
+
+@inlined
+def enter_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+    """Enter a plain limit order that rests at once; False: it goes the general way."""
+    if not _is_plain(core, cmd, shape):
+        return False
+    market = core.markets[cmd.instrument]
+    position = position_of(market, cmd.price)
+    if not _fits(market, cmd) or meets(market, cmd.side, position):
+        return False
+    account = cmd.account
+    owner = core.accounts[account]
+    need = cmd.order_qty * by_side(cmd.side, cmd.price * market.quote_scale, market.base_scale)
+    asset = by_side(cmd.side, market.quote_asset, market.base_asset)
+    held = balance_of(core, account, asset)
+    if held.free < need or not _has_room(core, owner):
+        return False
+    if market.guards | market.counted != 0 and not _passes_guards(core, cmd, market):
+        return False
+    if is_taken(core, account, cmd.instrument, cmd.cl_ord_id, cmd.at_ns):
+        return False
+    version = owner.version
+    owner.version = version + 1
+    fence()
+    held.free -= need
+    held.locked += need
+    form = (shape.form << 8) & FORM
+    if cmd.stp_mode == 0:
+        form |= market.default_stp << 40
+    number = level_at(market, cmd.side, position)
+    slot = _write_order(core, cmd, form, owner.order_count, number)
+    _join(core, market, cmd, slot, number, position)
+    _list(core, cmd, owner, slot)
+    if market.counted != 0:
+        count_order(core, core.orders[slot], 1)
+    _tell(core, cmd, form | ACCEPTED, market, slot, cmd.order_qty)
+    owner.last_seq = cmd.seq
+    fence()
+    owner.version = version + 2
+    return True
+
+
+@inlined
+def _is_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+    """Say whether an ENTER is a limit order with nothing rare, of a known account, while trading."""
+    if (shape.form & PLAIN_ENTER_MASK) != PLAIN_ENTER:
+        return False
+    rare = cmd.quote_qty | cmd.stop_px | cmd.display_qty | cmd.expire_ns | cmd.strategy_id
+    if (rare | shape.rare) != 0:
+        return False
+    if cmd.account >= core.state.accounts or cmd.instrument >= core.state.instruments:
+        return False
+    if core.accounts[cmd.account].state != ACTIVE:
+        return False
+    return core.instruments[cmd.instrument].phase == CONTINUOUS
+
+
+@inlined
+def _fits(market: MarketRow, cmd: Command) -> bool:
+    """Say whether price, quantity and prevention mode are admitted.
+
+    One number is negative when any limit is passed; a difference that wraps has a partner that is.
+    """
+    price = cmd.price
+    qty = cmd.order_qty
+    outside = (price - market.min_price) | (market.max_price - price) | (price - 1)
+    outside |= (qty - market.min_qty) | (market.max_qty - qty) | (qty - 1)
+    if outside < 0 or market.plain_modes >> cmd.stp_mode & 1 == 0:
+        return False
+    return market.tick_size | market.lot_size == 1 or _is_on_grid(market, price, qty)
+
+
+@inlined
+def _has_room(core: Core, owner: AccountRow) -> bool:
+    limits = core.limits
+    return owner.order_count < limits.account_orders and core.state.orders + 1 < limits.orders
+
+
+@inlined
+def _write_order(core: Core, cmd: Command, form: int, place: int, number: int) -> int:
+    """Write the order into a row of its own, at the end of its queue; return the row."""
+    state = core.state
+    slot = state.free_order
+    if slot != 0:
+        following = core.orders[slot].next
+        state.free_order = following
+        prefetch(core.orders, following, 0)
+        prefetch(core.orders, following, 1)
+    else:
+        slot = state.order_top + 1
+        state.order_top = slot
+    state.orders += 1
+    order_id = state.next_order_id
+    state.next_order_id = order_id + 1
+    if order_id & 7 == 0:
+        prefetch(core.id_index, id_tag(order_id + 8) & core.limits.id_mask, 0)
+    order = core.orders[slot]
+    words = core.order_shapes[slot]
+    at_ns = cmd.at_ns
+    order.order_id = order_id
+    order.price = cmd.price
+    order.leaves_qty = cmd.order_qty
+    order.updated_ns = at_ns
+    words.links = core.levels[number].tail << 32
+    words.owner = cmd.account | place << 32
+    words.form = form | cmd.instrument | NEW << STATUS_BITS | MARKS << FLAGS_BITS
+    words.where = number << 32
+    order.cum_qty = 0
+    order.cum_quote = 0
+    order.created_ns = at_ns
+    copy_text(order.cl_ord_id, cmd.cl_ord_id)
+    return slot
+
+
+@inlined
+def _join(
+    core: Core, market: MarketRow, cmd: Command, slot: int, number: int, position: int
+) -> None:
+    level = core.levels[number]
+    last = level.tail
+    level.tail = slot
+    level.qty += cmd.order_qty
+    level.order_count += 1
+    if last != 0:
+        core.orders[last].next = slot
+    else:
+        level.head = slot
+        open_level(core, market, cmd.side, position)
+
+
+@inlined
+def _list(core: Core, cmd: Command, owner: AccountRow, slot: int) -> None:
+    """Make the order findable by its ids and by its account."""
+    limits = core.limits
+    order = core.orders[slot]
+    put(core.id_index, limits.id_mask, id_tag(order.order_id) << 32 | slot)
+    count = owner.order_count
+    core.account_orders[cmd.account * limits.account_orders + count] = slot
+    owner.order_count = count + 1
+    if has_text(order.cl_ord_id):
+        put(core.text_index, limits.text_mask, text_entry(core, order, slot))
+
+
+@kernel
+def _is_on_grid(market: MarketRow, price: int, qty: int) -> bool:
+    return price % market.tick_size == 0 and qty % market.lot_size == 0
+
+
+@kernel
+def _passes_guards(core: Core, cmd: Command, market: MarketRow) -> bool:
+    """Say whether an order passes the rarer filters that are switched on."""
+    if check_sizes(core, cmd, market) != NONE or check_prices(core, cmd, market) != NONE:
+        return False
+    if market.counted == 0:
+        return True
+    counts = counts_of(core, cmd.account, cmd.instrument)
+    if check_counts(core, cmd, counts, 1, 0, 0) != NONE:
+        return False
+    return check_position(core, cmd, market, counts) == NONE
+
+
+@inlined
+def cancel_plain(core: Core, cmd: Command) -> bool:
+    """Cancel a plain order in the book by its id; False: it goes the general way."""
+    at = _find_plain(core, cmd)
+    if at < 0:
+        return False
+    slot = core.id_index[at] & LOW
+    order = core.orders[slot]
+    account = cmd.account
+    owner = core.accounts[account]
+    market = core.markets[cmd.instrument]
+    version = owner.version
+    owner.version = version + 1
+    fence()
+    side = order.side
+    need = order.leaves_qty * by_side(side, order.price * market.quote_scale, market.base_scale)
+    asset = by_side(side, market.quote_asset, market.base_asset)
+    held = balance_of(core, account, asset)
+    held.free += need
+    held.locked -= need
+    _leave(core, market, order, side)
+    _tell(core, cmd, core.order_shapes[slot].form & FORM | CANCELED, market, slot, 0)
+    if market.counted != 0:
+        count_order(core, order, -1)
+    if has_text(order.cl_ord_id):
+        finish_text(core, order, text_entry(core, order, slot), cmd.at_ns)
+    take_out_at(core.id_index, core.limits.id_mask, at)
+    _forget(core, order, slot, account, owner)
+    owner.last_seq = cmd.seq
+    fence()
+    owner.version = version + 2
+    return True
+
+
+@inlined
+def _find_plain(core: Core, cmd: Command) -> int:
+    """Find the cell of the id index of the plain order that a plain cancel names; -1: either is not."""
+    account = cmd.account
+    order_id = cmd.order_id
+    if account >= core.state.accounts or order_id <= 0:
+        return -1
+    if cmd.flags & RESTRICTIONS != 0 or has_text(cmd.cl_ord_id):
+        return -1
+    if core.accounts[account].state == FROZEN:
+        return -1
+    tag = id_tag(order_id)
+    at = tag & core.limits.id_mask
+    slot = core.id_index[at] & LOW
+    if core.orders[slot].order_id != order_id:
+        at = _probe(core, tag, order_id)
+        if at < 0:
+            return -1
+        slot = core.id_index[at] & LOW
+    order = core.orders[slot]
+    form = core.order_shapes[slot].form
+    if form >> FLAGS_BITS != MARKS or form & 0xFFFF != cmd.instrument or order.extra != 0:
+        return -1
+    if order.account != account:
+        return -1
+    if has_text(cmd.target_cl_ord_id) and not same_text(order.cl_ord_id, cmd.target_cl_ord_id):
+        return -1
+    return at
+
+
+@inlined
+def _leave(core: Core, market: MarketRow, order: OrderRow, side: int) -> None:
+    """Take the order out of its queue."""
+    number = order.level
+    level = core.levels[number]
+    before = order.prev
+    after = order.next
+    level.qty -= order.leaves_qty
+    level.order_count -= 1
+    if before != 0:
+        core.orders[before].next = after
+    else:
+        level.head = after
+    if after != 0:
+        core.orders[after].prev = before
+    else:
+        level.tail = before
+    if before | after == 0:
+        close_level(core, market, side, position_in(market, side, number))
+
+
+@inlined
+def _forget(core: Core, order: OrderRow, slot: int, account: int, owner: AccountRow) -> None:
+    """Take the order out of its account's list and free its row."""
+    state = core.state
+    first = account * core.limits.account_orders
+    count = owner.order_count - 1
+    owner.order_count = count
+    moved = core.account_orders[first + count]
+    place = order.account_pos
+    core.account_orders[first + place] = moved
+    core.orders[moved].account_pos = place
+    order.order_id = 0
+    order.next = state.free_order
+    state.free_order = slot
+    state.orders -= 1
+
+
+@kernel
+def _probe(core: Core, tag: int, order_id: int) -> int:
+    """Find the cell of the id index that leads to a live order; -1: there is none."""
+    mask = core.limits.id_mask
+    at = tag & mask
+    distance = 0
+    while True:
+        entry = core.id_index[at]
+        if entry == 0 or ((at - (entry >> 32)) & mask) < distance:
+            return -1
+        if (entry >> 32) & LOW == tag and core.orders[entry & LOW].order_id == order_id:
+            return at
+        at = (at + 1) & mask
+        distance += 1
+
+
+@inlined
+def _tell(core: Core, cmd: Command, form: int, market: MarketRow, slot: int, leaves: int) -> None:
+    """Append the event of a plain order whose level has just changed."""
+    state = core.state
+    number = state.events
+    event = core.events[number]
+    words = core.event_shapes[number]
+    order = core.orders[slot]
+    account = cmd.account
+    instrument = cmd.instrument
+    clear_row(event)
+    state.events = number + 1
+    event_seq = state.event_seq + 1
+    state.event_seq = event_seq
+    row = core.instruments[instrument]
+    update_id = row.update_id + 1
+    row.update_id = update_id
+    cum_qty = order.cum_qty
+    created_ns = order.created_ns
+    level = core.levels[order.level]
+    event.seq = cmd.seq
+    event.event_seq = event_seq
+    event.at_ns = cmd.at_ns
+    words.form = form
+    words.parties = account
+    words.waiter = cmd.request_id | cmd.reply_to << 32 | instrument << 48
+    event.order_id = order.order_id
+    event.price = order.price
+    event.order_qty = order.leaves_qty + cum_qty
+    event.leaves_qty = leaves
+    event.cum_qty = cum_qty
+    event.cum_quote = order.cum_quote
+    event.level_qty = level.qty
+    event.update_id = update_id
+    event.order_count = level.order_count
+    base = balance_of(core, account, market.base_asset)
+    quote = balance_of(core, account, market.quote_asset)
+    event.base_free = base.free
+    event.base_locked = base.locked
+    event.quote_free = quote.free
+    event.quote_locked = quote.locked
+    event.created_ns = created_ns
+    event.working_ns = created_ns
+    copy_text(event.cl_ord_id, order.cl_ord_id)
