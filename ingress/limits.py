@@ -28,6 +28,8 @@ class Window:
             self._ends_ns = now_ns - now_ns % self._length_ns + self._length_ns
             self._counts.clear()
         counts = self._counts
+        if not amount:
+            return counts.get(party, 0)
         count = max(0, counts.get(party, 0) + amount)
         if party in counts or (count and len(counts) < PARTIES_LIMIT):
             counts[party] = count

@@ -115,12 +115,14 @@ class Views:
         self._of: Mapping[str, Array] | None = None
         self._names: Names | None = None
         self._lives = 0
+        self._ready: Array = np.zeros(1, np.uint32)
 
     def names(self) -> Names:
         """Return the tables of the matcher's present life. Cost: one word read when they are known."""
         blocks = self._current()
         if self._names is None or blocks is not self._of:
             self._names = Names(self.board)
+            self._ready = blocks["status"]["ready"]
             self._of = blocks
             self._lives += 1
         return self._names
@@ -137,12 +139,12 @@ class Views:
 
     def instrument_at(self, number: int) -> Instrument:
         """Return the instrument with this number, which must exist."""
-        known = self.names().instruments
+        known = (self._names or self.names()).instruments
         return known[number] if number < len(known) else self._grown().instruments[number]
 
     def asset(self, number: int) -> Asset:
         """Return the asset with this number, which must exist."""
-        known = self.names().assets
+        known = (self._names or self.names()).assets
         return known[number] if number < len(known) else self._grown().assets[number]
 
     def instruments(self) -> list[Instrument]:
@@ -187,8 +189,9 @@ class Views:
         return self._lives, int(self._current()["depth_count"][instrument.number])
 
     def is_ready(self) -> bool:
-        """Tell whether the matcher takes commands; unknown to us while it is being replaced."""
-        return bool(self._current()["status"]["ready"][0])
+        """Tell whether the matcher of the tables last read takes commands."""
+        self.names()
+        return bool(self._ready[0])
 
     def depth(self, instrument: Instrument) -> DepthView:
         """Copy the newest published depth of an instrument."""
