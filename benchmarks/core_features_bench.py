@@ -52,7 +52,7 @@ def run(runs: int) -> Report:
     for case, make in _FLOWS.items():
         commands = Recorder(open_engine(roomy(_ORDERS)), _SEED).record(make, COMMANDS)
         subject = partial(_per_command, commands, None)
-        rows.append(compare(subject, plain, runs).row(f"{case}, batch {BATCH}", "ns/command"))
+        rows.append(compare(subject, plain, runs).row(case, "ns/command"))
     for case, count, capacity in (
         (f"wide book, {WIDE_ORDERS:,} over 100,000 ticks", WIDE_ORDERS, _ORDERS),
         (f"deep book, {DEEP_ORDERS:,} resting", DEEP_ORDERS, 1 << 21),
@@ -63,7 +63,7 @@ def run(runs: int) -> Report:
     return Report(
         bench="core_features",
         rows=rows,
-        excluded="journal, sockets and processes; commands are preloaded",
+        excluded=f"journal, sockets and processes; commands are preloaded, in batches of {BATCH:,}",
     )
 
 
@@ -92,7 +92,7 @@ def _book_row(case: str, count: int, capacity: int, plain: partial[float], runs:
         recorder.learn(recorder.engine.apply(piece)[0])
     commands = recorder.record(everywhere, COMMANDS // 4)
     subject = partial(_per_command, commands, standing, capacity)
-    return compare(subject, plain, runs).row(f"{case}, batch {BATCH}", "ns/command")
+    return compare(subject, plain, runs).row(case, "ns/command")
 
 
 def _uncross_row(runs: int) -> Row:

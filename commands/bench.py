@@ -11,6 +11,7 @@ from commands import Refused
 SUMMARY = "measure the exchange beside its yardsticks"
 BENCHES = {
     "core": "nanoseconds per message of the matching core",
+    "core_features": "what stops, icebergs, prevention, large books and auctions cost beside it",
     "journal": "records per second to disk and back",
     "rest": "signed orders per second through the REST door",
     "ws": "deliveries per second to WebSocket clients",
