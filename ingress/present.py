@@ -88,7 +88,7 @@ def placed(events: list[Event], order_id: int, answer: str, teller: Teller) -> T
         fills = [one for one in own if one.kind == _TRADE]
         told["fills"] = [_fill(one, instrument, teller) for one in fills]
     if len(own) > 1:
-        _add_prevented(told, events, own, instrument)
+        _add_prevented(told, events, last, instrument)
     return told
 
 
@@ -117,14 +117,28 @@ def _standing(event: Event, instrument: Instrument) -> Told:
     }
 
 
-def _add_prevented(
-    told: Told, events: list[Event], own: list[Event], instrument: Instrument
-) -> None:
-    prevented = [one for one in own if one.kind == EventKind.PREVENTED]
-    if prevented:
-        told["preventedMatches"] = [_prevented_match(events, one, instrument) for one in prevented]
-        if own[-1].ord_status == OrdStatus.EXPIRED_IN_MATCH:
-            told["preventedMatchId"] = prevented[-1].trade_id
+def _add_prevented(told: Told, events: list[Event], last: Event, instrument: Instrument) -> None:
+    """Add the trades that self-trade prevention kept an order from, whichever side lost something."""
+    matches: dict[int, Told] = {}
+    for event in events:
+        if event.kind != EventKind.PREVENTED:
+            continue
+        if last.order_id not in (event.order_id, event.contra_order_id):
+            continue
+        maker = bool(event.flags & EventFlag.MAKER)
+        match = {
+            "preventedMatchId": event.trade_id,
+            "makerOrderId": event.order_id if maker else event.contra_order_id,
+            "price": instrument.price(event.last_px),
+        }
+        match = matches.setdefault(event.trade_id, match)
+        if event.last_qty:
+            side = "maker" if maker else "taker"
+            match[f"{side}PreventedQuantity"] = instrument.qty(event.last_qty)
+    if matches:
+        told["preventedMatches"] = list(matches.values())
+        if last.ord_status == OrdStatus.EXPIRED_IN_MATCH:
+            told["preventedMatchId"] = max(matches)
 
 
 def _add_conditional(told: Told, event: Event, instrument: Instrument, teller: Teller) -> None:
@@ -158,21 +172,6 @@ def _fill(event: Event, instrument: Instrument, teller: Teller) -> Told:
         "commissionAsset": asset.code,
         "tradeId": event.trade_id,
     }
-
-
-def _prevented_match(events: list[Event], own: Event, instrument: Instrument) -> Told:
-    """Write one prevented match; the maker's share is in the event of the other order."""
-    told: Told = {
-        "preventedMatchId": own.trade_id,
-        "makerOrderId": own.order_id if own.flags & EventFlag.MAKER else own.contra_order_id,
-        "price": instrument.price(own.last_px),
-    }
-    for event in events:
-        pair = event.instrument == own.instrument and event.trade_id == own.trade_id
-        if event.kind == EventKind.PREVENTED and pair and event.last_qty:
-            side = "maker" if event.flags & EventFlag.MAKER else "taker"
-            told[f"{side}PreventedQuantity"] = instrument.qty(event.last_qty)
-    return told
 
 
 def canceled(event: Event, cancel_id: str, teller: Teller) -> Told:

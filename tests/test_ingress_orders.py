@@ -199,6 +199,23 @@ def test_a_prevented_match_is_told_with_both_orders(client):
     assert told["fills"] == []
 
 
+def test_a_prevented_match_is_told_when_only_the_maker_lost_something(client):
+    client.order(side="SELL", price="100", quantity="1")
+    told = client.order(
+        side="BUY", price="100", quantity="3", selfTradePreventionMode="EXPIRE_MAKER"
+    ).json
+    assert told["status"] == "NEW"
+    assert "preventedMatchId" not in told
+    assert told["preventedMatches"] == [
+        {
+            "preventedMatchId": 0,
+            "makerOrderId": 1,
+            "price": "100.00000000",
+            "makerPreventedQuantity": "1.00000000",
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "error"),
     [
