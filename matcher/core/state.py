@@ -63,6 +63,8 @@ EVENTS_PER_INSTRUMENT = 4
 COLD_EVENTS = 1024
 SAME_MEMORY = {"order_shapes": "orders", "event_shapes": "events"}
 """Blocks that are another view of a block."""
+LARGE_PAGE = 1 << 21
+"""A block that begins on a large page has its first, busiest rows on one."""
 SPARSE = ("levels", "bits", "triggers")
 """Blocks that are touched here and there: large pages would make them as large as they look."""
 
@@ -212,11 +214,14 @@ def private_memory(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) ->
     MAP_NORESERVE: a ladder maps far more than a small machine has, and never touches it.
     """
     count = int(np.prod(shape, dtype=np.int64))
+    size = max(1, count * dtype.itemsize)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
-    memory = mmap.mmap(-1, max(1, count * dtype.itemsize), flags=flags)
-    if name not in SPARSE and hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, dtype, count).reshape(shape)
+    if name in SPARSE or size < LARGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.frombuffer(mmap.mmap(-1, size, flags=flags), dtype, count).reshape(shape)
+    memory = mmap.mmap(-1, size + LARGE_PAGE, flags=flags)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    first = -np.frombuffer(memory, np.uint8).ctypes.data % LARGE_PAGE
+    return np.frombuffer(memory, dtype, count, offset=first).reshape(shape)
 
 
 def allocate_blocks(
