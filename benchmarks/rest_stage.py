@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -11,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from commands.account import create_account
 from conf.settings import Rest, Settings, Ws, to_environ
 from runtime import endpoints
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
@@ -21,6 +21,7 @@ from writer.store import connect
 
 START_S = 120.0
 """The first start on a machine compiles the core."""
+_ROOT = Path(__file__).parent.parent
 _DEPOSITS = {"BTC": "10000000", "USDT": "20000000000"}
 _HELLO = (
     "gunicorn",
@@ -49,7 +50,7 @@ class Stage:
         self._run("matcher")
         run = endpoints.run_dir(self.settings.data_dir)
         wait_until(lambda: _is_ready(run), "the matcher")
-        accounts = [create_account(self.settings, name, _DEPOSITS) for name in ("left", "right")]
+        accounts = [self._account(name) for name in ("left", "right")]
         self._run("ingress")
         self._run(*_HELLO, f"--bind=127.0.0.1:{self.hello_port}")
         wait_until(lambda: _answers(self.port, "/api/v3/ping"), "the REST door")
@@ -70,6 +71,14 @@ class Stage:
             child.terminate()
         for child in self._children:
             child.wait(30)
+
+    def _account(self, name: str) -> dict[str, str]:
+        """Open a funded account as an operator does; its key is made with it."""
+        words = [sys.executable, str(_ROOT / "supervisor.py"), "account", "create", name, "--json"]
+        words += [f"--deposit={asset}={amount}" for asset, amount in _DEPOSITS.items()]
+        done = subprocess.run(words, env=self._environ, capture_output=True, check=True)
+        made: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+        return made
 
     def _run(self, module: str, *arguments: str) -> None:
         argv = [sys.executable, "-m", module, *arguments]

@@ -1,5 +1,7 @@
 """What a connection may send, byte by byte: the worker lives, the answer is the dialect's JSON."""
 
+import hashlib
+import hmac
 import itertools
 import json
 import os
@@ -14,7 +16,9 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 
+from commands.rest_venue import Keys
 from ingress.connection import HEAD_LIMIT
+from supervision import status
 from tests.system.exchange_fixture import Exchange
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -238,6 +242,52 @@ def test_noise_does_not_stop_a_worker(wire):
 def test_a_client_that_goes_away_in_the_middle_disturbs_nobody(wire):
     for sent in (PING[:10], PING, b"POST /api/v3/order HTTP/1.1\r\nContent-Length: 50\r\n\r\nab"):
         wire().send(sent)
+
+
+def signed_order(keys: Keys, price: str) -> bytes:
+    form = urlencode(
+        {
+            "symbol": "BTCUSDT",
+            "side": "BUY",
+            "type": "LIMIT",
+            "timeInForce": "GTC",
+            "price": price,
+            "quantity": "1",
+            "timestamp": time.time_ns() // 1_000_000,
+        }
+    )
+    seal = hmac.new(keys.secret.encode(), form.encode(), hashlib.sha256).hexdigest()
+    head = f"POST /api/v3/order?{form}&signature={seal} HTTP/1.1\r\nHost: x\r\n"
+    return f"{head}X-MBX-APIKEY: {keys.api_key}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def test_a_door_that_is_asked_to_stop_first_answers_what_it_has_taken(venue):
+    keys = venue.demo_keys("alice")
+    matcher, door = (venue.process(name)["pid"] for name in ("matcher", "ingress"))
+    waiting, idle = Wire(venue), Wire(venue)
+    os.kill(matcher, signal.SIGSTOP)
+    try:
+        waiting.send(signed_order(keys, "100.00"))
+        idle.send(PING)
+        idle.answer()
+        venue.until(lambda: has_asked(venue), "the order is on its way", 10)
+        os.kill(door, signal.SIGTERM)
+        assert idle.is_closed(), "who waits for nothing is let go"
+    finally:
+        os.kill(matcher, signal.SIGCONT)
+    code, headers, body = waiting.answer()
+    assert (code, json.loads(body)["status"]) == (200, "NEW")
+    assert headers["connection"] == "close"
+    assert waiting.is_closed()
+    waiting.close()
+    idle.close()
+    venue.until(lambda: venue.process("ingress")["pid"] not in (0, door), "a new door", 20)
+    venue.until(lambda: is_answering(venue), "an answer", 20)
+
+
+def has_asked(venue: Exchange) -> bool:
+    entries = status.read(venue.run)["processes"]
+    return any(one["facts"].get("pending", 0) for one in entries if one["name"] == "ingress")
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(venue):
