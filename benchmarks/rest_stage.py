@@ -42,7 +42,6 @@ class Stage:
         self.port = settings.rest.port
         self.hello_port = free_port()
         self._children: list[subprocess.Popen[bytes]] = []
-        self._followers: list[subprocess.Popen[bytes]] = []
         self._environ = {**os.environ, **to_environ(settings)}
 
     def start(self) -> list[dict[str, str]]:
@@ -58,12 +57,11 @@ class Stage:
         return accounts
 
     def follow(self) -> None:
-        """Start the processes that follow the matcher."""
-        first = len(self._children)
+        """Start the processes that follow the matcher, and wait until they have caught up with it."""
         self._run("writer")
         self._run("broadcaster")
-        self._followers = self._children[first:]
-        time.sleep(2.0)
+        wait_until(self._is_written, "the writer")
+        wait_until(lambda: _answers(self.settings.ws.port, "/"), "the broadcaster")
 
     def stop(self) -> None:
         """Stop everything, last started first."""
@@ -71,6 +69,12 @@ class Stage:
             child.terminate()
         for child in self._children:
             child.wait(30)
+
+    def _is_written(self) -> bool:
+        board = Reader(endpoints.run_dir(self.settings.data_dir)).current()
+        with connect(self.settings.database.dsn, 60.0) as connection:
+            row = connection.execute("select event_seq from watermark").fetchone()
+        return row is not None and row[0] >= int(board["status"]["event_seq"][0])
 
     def _account(self, name: str) -> dict[str, str]:
         """Open a funded account as an operator does; its key is made with it."""
@@ -139,8 +143,8 @@ def _answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
