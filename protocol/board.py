@@ -156,7 +156,8 @@ class ExtraRow(Record, size=192):
     """Stops: place in the order of activation over the exchange."""
     place: i64
     """Where it stands outside the book: a mark of the core."""
-    spare_0: i64
+    below: i64
+    """Trailing stops: first of those it stands for, an ExtraRow; only the first knows the extreme."""
 
 
 class InstrumentRow(Record, size=192):

@@ -6,7 +6,7 @@ plain chains, linked by `next` and `prev`; whoever needs them in an order sorts 
 
 from matcher.core.book import BUY
 from matcher.core.kernel import kernel
-from matcher.core.rows import ELECTED, IN_CALL, WAITING, WATCHING, MarketRow
+from matcher.core.rows import ELECTED, FOLLOWING, IN_CALL, WAITING, WATCHING, MarketRow
 from matcher.core.state import Core
 from matcher.core.stops import leave_elected, stop_watching
 from protocol.board import OrderRow
@@ -62,8 +62,8 @@ def leave_aside(core: Core, market: MarketRow, order: OrderRow) -> None:
     extra = core.extras[order.extra]
     place = extra.place
     extra.place = 0
-    if place == WATCHING:
-        stop_watching(core, market, order)
+    if place in (WATCHING, FOLLOWING):
+        stop_watching(core, market, order, place)
     elif place == ELECTED:
         leave_elected(core, order.extra)
     elif place == WAITING:

@@ -1,9 +1,9 @@
 """The part of `invariants.py` that walks what watches the price or waits for the clock.
 
 Trigger ladders: a level's bit is set exactly when stops stand in it; they stand nearest trigger price
-first, then earliest activation; every watching stop is in exactly one level, or tracks without an
-extreme. Trailing stops are chained by their extremes. Expiries are a heap. Lists with pending legs are
-chained to their instrument.
+first, then earliest activation; every watching stop is in exactly one level, tracks without an extreme,
+or is in the group of one that stands there. Groups are heaps by delta, chained by their
+extremes. Expiries are a heap. Lists with pending legs are chained to their instrument.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ import numpy as np
 
 from matcher.core.blocks import Array
 from matcher.core.ladder_bits import set_bits
-from matcher.core.rows import WATCHING
-from matcher.core.stops import FALLING, RISING
+from matcher.core.rows import FOLLOWING, WATCHING
 from matcher.core.terms import FULL_SHARE
+from matcher.core.triggers import FALLING, RISING
 from protocol.terms import OrdType, Side
 
 Blocks = dict[str, Array]
@@ -38,12 +38,16 @@ def trigger_faults(blocks: Blocks) -> list[str]:
         untracked = [slot for slot in chained if not _extreme(blocks, slot)]
         live = np.flatnonzero(orders["order_id"][: int(blocks["state"]["order_top"][0]) + 1])
         here = live[orders["instrument"][live] == number]
-        watching = here[extras["place"][orders["extra"][here]] == WATCHING].tolist()
+        places = extras["place"][orders["extra"][here]]
+        watching = here[places == WATCHING].tolist()
         if sorted(standing + untracked) != watching:
             found.append(f"instrument {number}: its watching stops are not all in its ladders")
         tracking = [slot for slot in watching if _tracks(blocks, slot)]
         if sorted(chained) != tracking:
             found.append(f"instrument {number}: its trailing stops are not all chained")
+        following = [slot for top in chained for slot in _group(blocks, top, found)]
+        if sorted(following) != here[places == FOLLOWING].tolist():
+            found.append(f"instrument {number}: its trailing stops are not all in their groups")
     return found
 
 
@@ -110,6 +114,32 @@ def _chain_faults(blocks: Blocks, number: int, chain: list[int], *, rising: bool
         yield f"instrument {number}: its trailing stops are not chained by their extremes"
     if any(blocks["orders"]["next"][one] != other for other, one in pairwise(chain)):
         yield f"instrument {number}: its trailing stops are not linked both ways"
+
+
+def _group(blocks: Blocks, top: int, found: list[str]) -> list[int]:
+    """Return those for which the top of a group stands, and note what is wrong with their heap."""
+    extras, orders = blocks["extras"], blocks["orders"]
+    members: list[int] = []
+    parents = [int(orders["extra"][top])]
+    while parents and len(members) <= len(orders):
+        parent = parents.pop()
+        before, child = parent, int(extras["below"][parent])
+        while child and len(members) <= len(orders):
+            slot = int(extras["order"][child])
+            members.append(slot)
+            in_order = _delta(extras[parent]) < _delta(extras[child])
+            beside = (orders["side"][slot], orders["instrument"][slot])
+            if extras["trigger_prev"][child] != before or not in_order:
+                found.append(f"order {orders['order_id'][slot]} is out of order in its group")
+            if beside != (orders["side"][top], orders["instrument"][top]):
+                found.append(f"order {orders['order_id'][slot]} is in another's group")
+            parents.append(child)
+            before, child = child, int(extras["trigger_next"][child])
+    return members
+
+
+def _delta(extra: Array) -> tuple[int, int]:
+    return int(extra["trailing_bips"]), int(extra["active_since"])
 
 
 def _extreme(blocks: Blocks, slot: int) -> int:

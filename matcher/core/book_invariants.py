@@ -7,7 +7,7 @@ import numpy as np
 from matcher.core.aside_invariants import heap_faults, pending_faults, trigger_faults
 from matcher.core.blocks import Array
 from matcher.core.ladder_bits import set_bits
-from matcher.core.rows import ELECTED, ICEBERG, IN_CALL, RESTING, WAITING, WATCHING
+from matcher.core.rows import ELECTED, FOLLOWING, ICEBERG, IN_CALL, RESTING, WAITING, WATCHING
 from protocol.terms import SessionPhase, Side
 
 Blocks = dict[str, Array]
@@ -95,7 +95,7 @@ def place_faults(blocks: Blocks, slots: Array) -> list[str]:
     for number in range(int(state["instruments"])):
         market = blocks["markets"][number]
         here = orders["instrument"][slots] == number
-        watching = int((here & (places == WATCHING)).sum())
+        watching = int((here & np.isin(places, (WATCHING, FOLLOWING))).sum())
         if watching != market["stops"]:
             found.append(f"instrument {number} counts {market['stops']} stops, not {watching}")
         chained = [

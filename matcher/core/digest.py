@@ -30,7 +30,7 @@ _SCALARS = (
     "phase_due_ns",
 )
 _ORDER_LINKS = ("next", "prev", "account_pos", "extra", "level")
-_EXTRA_LINKS = ("list", "trigger_next", "trigger_prev", "expiry_pos", "order", "slices")
+_EXTRA_LINKS = ("list", "trigger_next", "trigger_prev", "expiry_pos", "order", "slices", "below")
 _LIST_LINKS = ("next", "prev", "queued", "later", "earlier")
 _ACCOUNT_NOISE = ("version", "last_seq", "list_count")
 _INSTRUMENT_NOISE = ("best_bid", "best_ask")

@@ -10,7 +10,8 @@ from matcher.core.kernel import kernel
 from matcher.core.legs import leg_at
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
-from matcher.core.stops import FALLING, RISING, trigger_at
+from matcher.core.trailing import next_of_group, tracks
+from matcher.core.triggers import FALLING, RISING, trigger_at
 from protocol.terms import TimeInForce
 
 ALL = -1
@@ -80,8 +81,20 @@ def _gather_triggers(core: Core, market: MarketRow, way: int, count: int, times:
         while number != 0:
             extra = core.extras[number]
             count = _keep(core, extra.order, count, times)
+            if tracks(extra):
+                count = _gather_group(core, number, count, times)
             number = extra.trigger_next
         position = lowest_from(core, market, way, position + 1)
+    return count
+
+
+@kernel
+def _gather_group(core: Core, top: int, count: int, times: int) -> int:
+    """Gather the trailing stops for which the first of their group stands in the ladder."""
+    number = next_of_group(core, top, top)
+    while number != 0:
+        count = _keep(core, core.extras[number].order, count, times)
+        number = next_of_group(core, number, top)
     return count
 
 

@@ -10,8 +10,8 @@ from matcher.core.lookahead import cost_of, limit_of, meets
 from matcher.core.money import asset_held, lock
 from matcher.core.rows import OWN_HOLD, MarketRow
 from matcher.core.state import Core
-from matcher.core.stops import has_reached
 from matcher.core.terms import FULL_SHARE, last_or_reference, term_of
+from matcher.core.triggers import has_reached
 from protocol.board import OrderRow
 from protocol.rejects import RejectReason
 from protocol.terms import InstrumentTerm, OrdType, SessionPhase, TimeInForce

@@ -12,8 +12,8 @@ from matcher.core.kernel import has_text, kernel, same_text
 from matcher.core.legs import find_list
 from matcher.core.money import BUY, asset_held, balance_of, need_of
 from matcher.core.state import Core
-from matcher.core.stops import is_stop_loss
 from matcher.core.terms import term_of
+from matcher.core.triggers import is_stop_loss
 from protocol.rejects import RejectReason
 from protocol.terms import InstrumentTerm, ListKind, OrdType
 

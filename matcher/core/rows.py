@@ -26,6 +26,8 @@ WATCHING = 1
 """`ExtraRow.place` of an order outside the book: a stop in the trigger ladders,"""
 ELECTED = 2
 """a stop that fired and queues to act,"""
+FOLLOWING = 5
+"""a trailing stop for which another one of its group stands there,"""
 WAITING = 3
 """an AT_CLOSE order before the closing call,"""
 IN_CALL = 4
