@@ -9,9 +9,11 @@ under gunicorn with a stock uvicorn-worker; both are driven by the same client, 
 import hashlib
 import hmac
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -24,12 +26,13 @@ SECONDS = 2.0
 _FASTEST = 30_000
 """Orders a second for which requests are made beforehand."""
 _HOST = "127.0.0.1"
+_BLOCK = 8192
 
 
 def run(runs: int) -> Report:
     """Measure and return the report."""
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as running:
-        bench = Bench(running, running.start())
+        bench = Bench(running, running.start(), Path(folder))
         rows = [bench.orders(runs), bench.depth(runs)]
         running.follow()
         rows.append(bench.orders(runs, "signed order, writer and streams following"))
@@ -44,14 +47,18 @@ def run(runs: int) -> Report:
 class Bench:
     """The running exchange, its yardstick, and the accounts that trade."""
 
-    def __init__(self, running: Stage, accounts: list[dict[str, str]]) -> None:
+    def __init__(self, running: Stage, accounts: list[dict[str, str]], folder: Path) -> None:
         self._stage = running
+        self._folder = folder
         self._accounts = accounts
         self._numbers = itertools.count()
 
     def orders(self, runs: int, case: str = "signed order, journal synced") -> Row:
-        """Measure accepted orders."""
-        return self._row(case, "orders/s", self._stage.port, self._signed_orders, runs)
+        """Measure accepted orders. Each waits for the disk, so its speed is told beside them."""
+        before = sync_ms(self._folder)
+        row = self._row(case, "orders/s", self._stage.port, self._signed_orders, runs)
+        disk = median((before, sync_ms(self._folder)))
+        return replace(row, note=f"{row.note}; fdatasync {disk:.2f} ms")
 
     def depth(self, runs: int) -> Row:
         """Measure reads of the depth out of shared memory."""
@@ -99,6 +106,22 @@ class Bench:
             "Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
+
+
+def sync_ms(folder: Path, tries: int = 51) -> float:
+    """Return the median time of writing and syncing 8 KiB in a file written before, as the journal is."""
+    file = folder / "sync.bin"
+    file.write_bytes(bytes(tries * _BLOCK))
+    times = []
+    with file.open("r+b", buffering=0) as opened:
+        os.fsync(opened.fileno())
+        for _ in range(tries):
+            begun = time.perf_counter()
+            opened.write(bytes(_BLOCK))
+            os.fdatasync(opened.fileno())
+            times.append((time.perf_counter() - begun) * 1e3)
+    file.unlink()
+    return median(times)
 
 
 def get(target: str) -> bytes:
