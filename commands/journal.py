@@ -24,6 +24,7 @@ from protocol.records import Command
 from protocol.terms import CommandKind
 from runtime import endpoints
 from runtime.durable import DurableReader
+from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, WrongVersion, segments_in
 from runtime.shared import NotPublished
 
@@ -110,7 +111,7 @@ def _dump(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def _reader(settings: Settings, folder: Path, from_seq: int = 1) -> DurableReader:
-    return DurableReader(folder, endpoints.run_dir(settings.data_dir), from_seq)
+    return DurableReader(JournalReader(folder, from_seq), endpoints.run_dir(settings.data_dir))
 
 
 def _checked(batches: Iterator[Rows]) -> Iterator[Rows]:

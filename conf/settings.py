@@ -147,6 +147,25 @@ class Journal:
         low=1 << 20,
         high=1 << 34,
     )
+    snapshot_every_s: float = setting(
+        300.0,
+        "a snapshot of the state after so long, if anything happened: bounds the time of a recovery",
+        unit="s",
+        low=1,
+        high=86400,
+    )
+    snapshot_every_commands: int = setting(
+        5_000_000, "and sooner after so many commands", low=1, high=10**12
+    )
+    snapshots_kept: int = setting(
+        3, "the newest so many; an older one is used when a newer one is damaged", low=1, high=1000
+    )
+    keep: str = setting(
+        "all",
+        "all: no segment is ever removed; needed: those go that are older than every kept snapshot "
+        "and in the database, so the state cannot be proved from the first command on any more",
+        choices=("all", "needed"),
+    )
 
 
 @dataclass(frozen=True)

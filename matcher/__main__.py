@@ -19,11 +19,10 @@ from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.loop import Matcher
-from matcher.recovery import replay_into
+from matcher.recovery import journal_folder, replay_into, restore_newest
 from runtime import clock
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
-from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, Sync, WrongVersion
 from runtime.service import BadConfiguration, Service, run
 from runtime.shared import Blocks
@@ -34,7 +33,8 @@ _PAUSE_S = 0.02
 
 def serve(service: Service, settings: Settings) -> None:
     """Run the matcher until it is told to stop."""
-    folder = settings.data_dir / "journal"
+    begun_ns = clock.steady_ns()
+    folder = journal_folder(settings.data_dir)
     listings = _listings(settings.instruments_file)
     lock = _lock(folder)
     asked = capacity.wanted(settings.core)
@@ -45,13 +45,13 @@ def serve(service: Service, settings: Settings) -> None:
     blocks = Blocks(service.run, epoch)
     engine = Engine(capacities, blocks.allocate)
     engine.warm_up()
-    journal = _recover(service, engine, folder, settings)
+    journal = _recover(service, engine, settings)
     matcher = Matcher(service, settings, engine, journal)
     matcher.open_market(listings)
     engine.blocks["status"]["epoch"] = epoch
     engine.blocks["status"]["ready"] = 1
     blocks.publish()
-    service.ready(**matcher.facts())
+    service.ready(**matcher.facts(), ready_s=(clock.steady_ns() - begun_ns) / 1e9)
     while not service.stopping:
         matcher.turn()
         service.beat(**matcher.facts())
@@ -61,15 +61,20 @@ def serve(service: Service, settings: Settings) -> None:
     lock.release()
 
 
-def _recover(service: Service, engine: Engine, folder: Path, settings: Settings) -> Journal:
-    """Replay the journal and return it, ready for more."""
+def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
+    """Load a snapshot, replay the rest of the journal and return it, ready for more."""
 
     def tell(seq: int, rate: float) -> None:
         service.log.info("replaying %s", facts(seq=seq, per_second=rate))
+        service.progress(seq=seq)
+
+    def tell_unusable(why: str) -> None:
+        service.log.warning("a snapshot is left aside: %s", why)
 
     begun_ns = clock.steady_ns()
-    reader = JournalReader(folder)
     try:
+        reader = restore_newest(engine, settings.data_dir, tell=tell_unusable)
+        snapshot_seq = reader.next_seq - 1
         count = replay_into(engine, reader.read(), tell=tell)
     except (CorruptJournal, WrongVersion) as error:
         # Only a person can help; starting again would find the same bytes.
@@ -79,12 +84,19 @@ def _recover(service: Service, engine: Engine, folder: Path, settings: Settings)
         interval_ns=settings.journal.interval_ms * 1_000_000,
         segment_bytes=settings.journal.segment_bytes,
     )
-    journal = Journal(folder, reader.place, policy)
+    journal = Journal(reader.folder, reader.place, policy)
+    engine.publish()
     seconds = (clock.steady_ns() - begun_ns) / 1e9
     cut = "yes" if reader.torn else "no"
     service.log.info(
         "recovered %s",
-        facts(seq=reader.next_seq - 1, commands=count, seconds=seconds, tail_cut=cut),
+        facts(
+            seq=reader.next_seq - 1,
+            snapshot=snapshot_seq,
+            commands=count,
+            seconds=seconds,
+            tail_cut=cut,
+        ),
     )
     return journal
 

@@ -7,6 +7,7 @@ readers see may change from start to start.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def settle(folder: Path, asked: Capacities) -> Capacities:
                 f"what it rejected depends on that: set it back, or begin with a new data directory"
             )
     return replace(found, **{name: getattr(asked, name) for name in _FREE})
+
+
+def deciding(capacities: Mapping[str, int]) -> dict[str, int]:
+    """Return those of the capacities, by name, on which events depend."""
+    return {name: value for name, value in capacities.items() if name not in _FREE}
 
 
 def recorded(folder: Path) -> Capacities:

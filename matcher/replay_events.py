@@ -16,7 +16,7 @@ from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.core.state import private_memory
 from matcher.outbox import whole_commands
-from matcher.recovery import replay_into
+from matcher.recovery import journal_folder, replay_into, restore_newest
 from protocol.layout import Rows
 from protocol.records import Event
 from runtime import endpoints, log
@@ -36,12 +36,12 @@ class NoSuchEvent(Exception):
 
 
 class Teller:
-    """Writes events from `event_seq` on as frames to `out`."""
+    """Writes events from `event_seq` on as frames to `out`; `last_event_seq`: the last it heard."""
 
-    def __init__(self, out: BinaryIO, event_seq: int) -> None:
+    def __init__(self, out: BinaryIO, event_seq: int, last_event_seq: int = 0) -> None:
         self._out = out
         self._event_seq = event_seq
-        self.last_event_seq = 0
+        self.last_event_seq = last_event_seq
 
     def tell(self, events: Rows) -> None:
         """Write those of the events that are wanted."""
@@ -57,11 +57,13 @@ def replay_events(settings: Settings, event_seq: int, out: BinaryIO) -> None:
 
     Raises: CorruptJournal; WrongVersion; NoSuchEvent; BrokenPipeError when nobody reads any more.
     """
-    folder = settings.data_dir / "journal"
+    folder = journal_folder(settings.data_dir)
     teller = Teller(out, event_seq)
     if segments_in(folder):
         engine = Engine(capacity.recorded(folder), private_memory)
-        reader = DurableReader(folder, endpoints.run_dir(settings.data_dir))
+        journal = restore_newest(engine, settings.data_dir, below_event_seq=event_seq)
+        teller = Teller(out, event_seq, int(engine.blocks["status"]["event_seq"][0]))
+        reader = DurableReader(journal, endpoints.run_dir(settings.data_dir))
         count = NEAR + 1
         while count > NEAR:
             count = replay_into(engine, _read(reader), take=teller.tell)

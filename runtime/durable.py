@@ -18,13 +18,13 @@ from runtime.shared import NotPublished, Reader
 
 
 class DurableReader:
-    """A reader of the journal in `folder`; `run` is where the matcher publishes its state."""
+    """A reader of the journal, to be read with `journal`; `run`: where the matcher publishes."""
 
-    def __init__(self, folder: Path, run: Path, from_seq: int = 1) -> None:
-        self.journal = JournalReader(folder, from_seq)
+    def __init__(self, journal: JournalReader, run: Path) -> None:
+        self.journal = journal
         self.is_live = False
         """Whether a matcher wrote the journal when the last `read` began."""
-        self._folder = folder
+        self._folder = journal.folder
         self._board = Reader(run)
 
     def read(self) -> Iterator[Rows]:
@@ -36,7 +36,7 @@ class DurableReader:
         if self.is_live:
             yield from self.journal.read(self._published_seq())
             return
-        self._sync()
+        self.sync()
         try:
             yield from self.journal.read()
         except CorruptJournal:
@@ -51,7 +51,8 @@ class DurableReader:
             raise NotPublished("the matcher is still starting: try again")
         return int(status["seq"][0])
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Make sure that what was read is on the disk, whatever the policy of the journal."""
         for path in segments.segments_in(self._folder)[-1:]:
             descriptor = os.open(path, os.O_RDONLY)
             try:

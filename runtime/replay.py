@@ -5,7 +5,7 @@ memory read; the rows are views of the mapped file, or gathered when the batches
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,10 @@ from runtime.segments import CorruptJournal, Place
 _GATHER = 1024
 """Commands that are put together from small batches, because the core takes many at a time."""
 _EMPTY = np.zeros(0, Command.dtype)
+
+
+class AnotherJournal(Exception):
+    """What was noted belongs to another journal."""
 
 
 class JournalReader:
@@ -126,6 +130,10 @@ class JournalReader:
         self._enter(first[-1])
         return True
 
+    def enter(self, view: memoryview, place: Place) -> None:
+        """Stand at a place of a segment, mapped as `view`."""
+        self._view, self.place = view, place
+
     def _enter(self, path: Path) -> None:
         view = _map(path)
         head = segments.read_head(path, view)
@@ -134,8 +142,7 @@ class JournalReader:
             self.place.chain,
         ):
             raise CorruptJournal(path, 0, f"this segment does not continue {self.place.path.name}")
-        self._view = view
-        self.place = Place(path, segments.SEGMENT_HEAD, head, head.first_seq, head.chain)
+        self.enter(view, Place(path, segments.SEGMENT_HEAD, head, head.first_seq, head.chain))
 
     def _look_again(self, until_seq: int) -> bool:
         """Map the segment anew, for it may have grown; it holds `until_seq` for sure."""
@@ -149,6 +156,50 @@ class JournalReader:
                 f"but commands up to {until_seq} are durable",
             )
         return True
+
+
+def note_place(reader: JournalReader) -> dict[str, int]:
+    """Describe the place where a reader stands, for `resume`."""
+    place = reader.place
+    assert place
+    return {
+        "journal_id": place.head.journal_id,
+        "segment": place.head.first_seq,
+        "offset": place.offset,
+        "last_offset": place.last_offset,
+        "next_seq": place.next_seq,
+        "chain": place.chain,
+    }
+
+
+def resume(folder: Path, noted: Mapping[str, int]) -> JournalReader:
+    """Return a reader that goes on at a noted place, without reading what stands before it.
+
+    The batch before the place must be the one that stood there, by its checksum, which sums up the
+    whole journal before it.
+
+    Raises: AnotherJournal; CorruptJournal when the journal does not reach so far any more.
+    """
+    path = folder / segments.segment_name(noted["segment"])
+    end, last = noted["offset"], noted["next_seq"] - 1
+    gone = f"a snapshot shows that commands up to {last} were durable"
+    if not path.exists():
+        raise CorruptJournal(path, 0, f"this segment is missing, but {gone}")
+    view = _map(path)
+    head = segments.read_head(path, view)
+    if head.journal_id != noted["journal_id"]:
+        raise AnotherJournal(f"{path} belongs to another journal")
+    if end == segments.SEGMENT_HEAD:
+        found = head.chain
+    else:
+        found = int.from_bytes(view[end - segments.CHECKSUM : end], "little")
+    if found != noted["chain"]:
+        raise CorruptJournal(
+            path, noted["last_offset"], f"{gone}, and the last of them is not here"
+        )
+    reader = JournalReader(folder, noted["next_seq"])
+    reader.enter(view, Place(path, end, head, last + 1, noted["chain"], noted["last_offset"]))
+    return reader
 
 
 def replay(folder: Path, from_seq: int = 1) -> Iterator[Rows]:

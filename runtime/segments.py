@@ -45,7 +45,8 @@ _CHECK = struct.Struct("<I")
 _SUM = struct.Struct("<Q")
 SEGMENT_HEAD = 64
 BATCH_HEAD = _BATCH.size + _CHECK.size
-SEAL = BATCH_HEAD + _SUM.size
+CHECKSUM = _SUM.size
+SEAL = BATCH_HEAD + CHECKSUM
 """Size of a batch without records; what every batch takes beside its records."""
 
 

@@ -54,6 +54,10 @@ class Service:
         self.log.info("ready %s", log.facts(**facts))
         self._report("ready", facts)
 
+    def progress(self, **facts: object) -> None:
+        """Tell the supervisor, before `ready`, that a long start goes on."""
+        self._report("progress", facts)
+
     def beat(self, **facts: object) -> None:
         """Tell the supervisor that the loop turns; call it as often as you like."""
         now = clock.steady_ns()

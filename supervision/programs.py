@@ -50,6 +50,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
         Program("matcher", python("matcher"), needs=("kernel",)),
+        Program("snapshotter", python("matcher.snapshotter"), needs=("matcher",)),
         Program("writer", python("writer"), needs=("matcher", *store)),
         Program(
             "ingress",

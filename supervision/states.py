@@ -142,11 +142,14 @@ class Process:
             self._turn(Cause.READY, now_ns)
 
     def heard(self, pid: int, report: str, facts: dict[str, object], now_ns: int) -> None:
-        """Note a report, `ready` or `beat`, of one of its system processes."""
+        """Note a report, `ready`, `beat` or `progress`, of one of its system processes."""
         if report == "ready":
             self.voices[pid] = Voice(now_ns, facts)
             if len(self.voices) >= self.program.voices:
                 self.ready(now_ns)
+        elif report == "progress" and self.state is State.STARTING:
+            # A long recovery may take its time as long as it gets on; a restart would begin it anew.
+            self._since_ns = now_ns
         elif pid in self.voices:
             self.voices[pid].heard_ns = now_ns
             self.voices[pid].facts |= facts

@@ -112,6 +112,25 @@ def test_a_process_that_is_not_ready_in_time_is_killed_and_so_is_one_that_does_n
     assert one.state is State.STOPPED
 
 
+def test_a_long_start_that_gets_on_is_not_killed():
+    one = process()
+    one.spawned(100, 0)
+    one.heard(100, "progress", {"seq": 10}, 100 * SECOND)
+    one.heard(100, "progress", {"seq": 20}, 200 * SECOND)
+    assert one.due(319 * SECOND) is Due.NOTHING
+    assert one.state is State.STARTING
+    assert one.due(320 * SECOND) is Due.KILL
+
+
+def test_progress_after_the_start_changes_nothing():
+    one = process()
+    one.spawned(100, 0)
+    one.heard(100, "ready", {}, SECOND)
+    one.heard(100, "progress", {}, 5 * SECOND)
+    assert one.due(11 * SECOND) is Due.NOTHING
+    assert one.state is State.RUNNING
+
+
 def test_a_ready_process_that_says_nothing_for_too_long_is_stuck():
     one = process()
     one.spawned(100, 0)

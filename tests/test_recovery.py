@@ -255,7 +255,7 @@ def test_while_a_matcher_lives_only_what_it_published_is_read(
     half = exchange.journal.next_seq - 1
     exchange.trade(random.Random(6), 3)
     published(exchange, run, half)
-    reader = DurableReader(exchange.folder, run)
+    reader = DurableReader(JournalReader(exchange.folder), run)
     assert count(reader) == half
     assert reader.is_live
     published(exchange, run, exchange.journal.next_seq - 1)
@@ -266,7 +266,7 @@ def test_while_a_matcher_lives_only_what_it_published_is_read(
 def test_a_matcher_that_is_still_starting_has_nothing_to_read_yet(
     exchange: Exchange, run: Path
 ) -> None:
-    reader = DurableReader(exchange.folder, run)
+    reader = DurableReader(JournalReader(exchange.folder), run)
     with pytest.raises(NotPublished):
         count(reader)
     published(exchange, run, 3, ready=0)
@@ -278,7 +278,7 @@ def test_when_no_matcher_lives_everything_is_read(exchange: Exchange, run: Path)
     exchange.trade(random.Random(7), 3)
     total = exchange.journal.next_seq - 1
     exchange.lock.release()
-    reader = DurableReader(exchange.folder, run)
+    reader = DurableReader(JournalReader(exchange.folder), run)
     assert count(reader) == total
     assert not reader.is_live
 
@@ -294,8 +294,8 @@ def test_a_half_written_batch_is_no_corruption_once_a_matcher_has_come(
     path.write_bytes(content)
     exchange.lock.release()
     with pytest.raises(CorruptJournal):
-        count(DurableReader(exchange.folder, run))
-    batches = DurableReader(exchange.folder, run).read()
+        count(DurableReader(JournalReader(exchange.folder), run))
+    batches = DurableReader(JournalReader(exchange.folder), run).read()
     first = next(batches)
     exchange.lock = JournalLock(exchange.folder)
     assert len(first) + sum(len(rows) for rows in batches) < exchange.journal.next_seq - 1

@@ -58,15 +58,18 @@ def save(blocks: Blocks) -> Saved:
     for name, (first, count) in _rings(blocks, state).items():
         saved[name] = blocks[name][_ring(blocks[name], first, count)]
     for name in _SCATTERED:
-        flat = blocks[name].reshape(-1)
+        rows = blocks[name]
         numbers = _numbers(blocks, name)
         saved[f"{name}_at"] = numbers
-        saved[name] = flat[numbers]
+        saved[name] = _plain(rows).reshape(-1)[numbers].view(rows.dtype)
     return saved
 
 
 def restore(blocks: Blocks, memory: int, saved: Mapping[str, Array]) -> None:
-    """Put a saved state into the blocks of an engine that has applied nothing yet."""
+    """Put a saved state into the blocks of an engine that has applied nothing yet.
+
+    Its arrays may come flat, as a file gives them.
+    """
     for name in _SINGLE:
         blocks[name][...] = saved[name]
     for name in ("epoch", "heartbeat_ns", "ready"):
@@ -74,11 +77,12 @@ def restore(blocks: Blocks, memory: int, saved: Mapping[str, Array]) -> None:
     blocks["fee_tiers"][...] = saved["fee_tiers"]
     state = blocks["state"][0]
     for name, count in _extents(state).items():
-        blocks[name][:count] = saved[name]
+        rows = _plain(blocks[name])[:count]
+        rows[...] = _plain(saved[name]).reshape(rows.shape)
     for name, (first, count) in _rings(blocks, state).items():
         blocks[name][_ring(blocks[name], first, count)] = saved[name]
     for name in _SCATTERED:
-        blocks[name].reshape(-1)[saved[f"{name}_at"]] = saved[name]
+        _plain(blocks[name]).reshape(-1)[saved[f"{name}_at"]] = _plain(saved[name])
     orders = blocks["orders"]
     slots = _live(blocks)
     blocks["account_orders"][orders["account"][slots], orders["account_pos"][slots]] = slots
@@ -115,6 +119,11 @@ def _ring(rows: Array, first: int, count: int) -> Array:
     return (first + np.arange(count)) % len(rows)
 
 
+def _plain(rows: Array) -> Array:
+    """View rows as bytes without fields: numpy copies records field by field, ten times slower."""
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
+
+
 def _live(blocks: Blocks) -> Array:
     top = int(blocks["state"]["order_top"][0]) + 1
     return np.flatnonzero(blocks["orders"]["order_id"][:top])
@@ -127,7 +136,7 @@ def _numbers(blocks: Blocks, name: str) -> Array:
     accounts = int(blocks["state"]["accounts"][0])
     width = blocks[name].shape[1]
     words = blocks[name][:accounts].reshape(-1).view("<u8").reshape(accounts * width, -1)
-    return np.flatnonzero(words.any(axis=1))
+    return np.flatnonzero(words.any(axis=1)).astype(np.int64)
 
 
 def _levels(blocks: Blocks, name: str) -> Array:
@@ -139,6 +148,5 @@ def _levels(blocks: Blocks, name: str) -> Array:
     else:
         here = blocks["extras"]["place"][orders["extra"][slots]] == WATCHING
     numbers = np.unique(orders["level"][slots[here]]).astype(np.int64)
-    if name == "levels":
-        return numbers
-    return numbers[blocks["triggers"]["head"][numbers] != 0]
+    used: Array = numbers[blocks[name]["head"][numbers] != 0]
+    return used

@@ -14,6 +14,7 @@ from matcher.core.state import private_memory
 from matcher.recovery import replay_into
 from protocol.layout import Rows
 from runtime.durable import DurableReader
+from runtime.replay import JournalReader
 from tests.system.exchange_fixture import Exchange
 from tests.system.order_flow_fixture import Flow
 from writer.reconcile import reconcile
@@ -97,7 +98,7 @@ def events_of_a_replay(venue: Exchange) -> list[Rows]:
     events: list[Rows] = []
     replay_into(
         engine,
-        DurableReader(folder, venue.run).read(),
+        DurableReader(JournalReader(folder), venue.run).read(),
         take=lambda rows: events.append(rows.copy()),
     )
     return events
