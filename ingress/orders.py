@@ -23,6 +23,14 @@ async def place(door: Door, asked: Asked) -> Told:
     order_entry.check(values)
     instrument = door.views.instrument(values["symbol"])
     events = await door.ask(order_entry.enter(values, instrument, asked.account))
+    return placed(door, asked, values, events)
+
+
+def placed(door: Door, asked: Asked, values: Mapping[str, Any], events: Answer) -> Told:
+    """Answer a new order from the events of its command, and count it.
+
+    Raises: Refused when the matcher rejected it.
+    """
     if events[0].kind == EventKind.REJECTED:
         raise present.rejected(events[0])
     order_id = events[0].order_id

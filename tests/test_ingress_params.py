@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress import account_requests, list_requests, market_requests, requests
+from ingress import account_requests, batches, list_requests, market_requests, requests
 from ingress.app import OPERATIONS
 from ingress.errors import Refused
 from tests.rest_house import House
@@ -299,6 +299,7 @@ def test_every_request_is_declared_once_and_has_something_that_does_it():
         *market_requests.ALL,
         *list_requests.ALL,
         *account_requests.ALL,
+        batches.BATCH,
     ]
     assert len({(one.verb, one.path) for one in declared}) == len(declared)
     assert len({one.method for one in declared}) == len(declared)

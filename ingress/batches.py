@@ -1,0 +1,116 @@
+"""Many new orders in one request: one signature, one frame to the matcher, one answer for each order.
+
+An extension of the dialect, in the form of its derivatives' API: `batchOrders` is a JSON array of objects with
+the parameters of POST /api/v3/order. The orders are entered in the order of the array; each is taken or refused
+on its own, and the answer is an array of order answers and refusals in the same order.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import msgspec
+
+from ingress import errors, order_entry, orders
+from ingress.door import Asked, Door
+from ingress.gateway import Answer
+from ingress.params import Kind, Request, Security, need
+from ingress.present import Told
+from ingress.requests import PLACE
+
+ORDERS_LIMIT = 50
+_WEIGHT = 5
+_decode = msgspec.json.Decoder(list[dict[str, str]]).decode
+
+
+def _read_orders(name: str, text: str) -> list[dict[str, str]]:
+    try:
+        batch = _decode(text)
+    except msgspec.ValidationError:
+        batch = _read_scalars(name, text)
+    except (msgspec.DecodeError, RecursionError):
+        raise _not_json(name) from None
+    if not batch:
+        raise errors.mandatory(name)
+    if len(batch) > ORDERS_LIMIT:
+        told = f"Too many values sent for parameter '{name}', maximum allowed up to {ORDERS_LIMIT}."
+        raise errors.Refused(-1101, told)
+    return batch
+
+
+def _read_scalars(name: str, text: str) -> list[dict[str, str]]:
+    """Read values that are not all strings: numbers keep the text that they were sent as."""
+    try:
+        batch = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        raise _not_json(name) from None
+    if not isinstance(batch, list) or not all(isinstance(one, dict) for one in batch):
+        raise _not_json(name)
+    return [{field: _text(name, value) for field, value in one.items()} for one in batch]
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise _not_json(name)
+    return value
+
+
+def _not_json(name: str) -> errors.Refused:
+    return errors.Refused(-1135, f"JSON sent for parameter '{name}' is not valid")
+
+
+BATCH = Request(
+    "order.batch",
+    "POST",
+    "/api/v3/batchOrders",
+    Security.TRADE,
+    weight=_WEIGHT,
+    params=(
+        need(
+            "batchOrders",
+            Kind(
+                _read_orders,
+                {"type": "array", "items": {"type": "object"}, "maxItems": ORDERS_LIMIT},
+            ),
+        ),
+    ),
+    free_when_done=True,
+)
+
+
+async def place(door: Door, asked: Asked) -> list[Told]:
+    """POST /api/v3/batchOrders."""
+    waiting = [_entered(door, fields, asked.account) for fields in asked.values["batchOrders"]]
+    futures = [one for _, one in waiting if isinstance(one, asyncio.Future)]
+    await asyncio.gather(*futures, return_exceptions=True)
+    return [_told(door, asked, values, one) for values, one in waiting]
+
+
+Waiting = tuple[dict[str, Any], "asyncio.Future[Answer] | errors.Refused"]
+
+
+def _entered(door: Door, fields: dict[str, str], account: int) -> Waiting:
+    """Send one order on its way; all that leave in one turn of the event loop share a frame."""
+    try:
+        values = PLACE.parse(fields)
+        order_entry.check(values)
+        instrument = door.views.instrument(values["symbol"])
+        return values, door.ask(order_entry.enter(values, instrument, account))
+    except errors.Refused as refusal:
+        return {}, refusal
+
+
+def _told(
+    door: Door,
+    asked: Asked,
+    values: dict[str, Any],
+    one: "asyncio.Future[Answer] | errors.Refused",
+) -> Told:
+    if isinstance(one, errors.Refused):
+        return one.body()
+    try:
+        return orders.placed(door, asked, values, one.result())
+    except errors.Refused as refusal:
+        return refusal.body()
