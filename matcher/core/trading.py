@@ -33,7 +33,7 @@ from matcher.core.rows import (
 from matcher.core.state import Core
 from matcher.core.stops import note_trade
 from protocol.board import InstrumentRow, OrderRow
-from protocol.records import Command
+from protocol.records import Command, Event
 from protocol.terms import EventFlag, EventKind, OrdStatus
 
 MAKER = int(EventFlag.MAKER)
@@ -94,32 +94,34 @@ def trade_with_maker(
     row = core.instruments[taker.instrument]
     price_before = row.last_px
     print_trade(row, cmd, price, qty, new_agg_trade)
-    event = order_event(core, cmd, EventKind.TRADE, maker)
+    event = tell_trade(core, cmd, market, maker, taker, maker_fee)
     event.flags |= MAKER
     tell_level(core, event, maker.instrument, number)
-    event.contra_account = taker.account
-    event.contra_order_id = taker.order_id
-    event.last_px = price
-    event.last_qty = qty
-    event.fee = maker_fee
-    event.asset = asset_held(market, taker.side)
-    event.trade_id = row.next_trade_id - 1
-    event.agg_trade_id = row.next_agg_trade_id - 1
-    event = order_event(core, cmd, EventKind.TRADE, taker)
-    event.contra_account = maker.account
-    event.contra_order_id = maker.order_id
-    event.last_px = price
-    event.last_qty = qty
-    event.fee = taker_fee
-    event.asset = asset_held(market, maker.side)
-    event.trade_id = row.next_trade_id - 1
-    event.agg_trade_id = row.next_agg_trade_id - 1
+    tell_trade(core, cmd, market, taker, maker, taker_fee)
     if market.stops != 0:
         note_trade(core, market, price, price_before, cmd.at_ns)
     if (maker.extra | taker.extra) != 0 and list_of(core, maker) | list_of(core, taker) != 0:
         settle_lists(core, cmd, market, taker, taker_slot, maker, slot)
     elif maker.leaves_qty == 0:
         release_order(core, market, maker, slot, cmd.at_ns)
+
+
+@inlined
+def tell_trade(
+    core: Core, cmd: Command, market: MarketRow, order: OrderRow, other: OrderRow, fee: int
+) -> Event:
+    """Tell one side of the trade just printed."""
+    row = core.instruments[order.instrument]
+    event = order_event(core, cmd, EventKind.TRADE, order)
+    event.contra_account = other.account
+    event.contra_order_id = other.order_id
+    event.last_px = row.last_px
+    event.last_qty = row.last_qty
+    event.fee = fee
+    event.asset = asset_held(market, other.side)
+    event.trade_id = row.next_trade_id - 1
+    event.agg_trade_id = row.next_agg_trade_id - 1
+    return event
 
 
 @kernel

@@ -24,13 +24,12 @@ from matcher.core.book import (
     visible_of,
 )
 from matcher.core.calls import gather_market_buys, gather_market_sells, worst_price
-from matcher.core.emit import new_event, order_event, tell_level
+from matcher.core.emit import new_event, tell_level
 from matcher.core.gathering import gather_call_orders
 from matcher.core.kernel import kernel
 from matcher.core.legs import list_of
 from matcher.core.matching import expire
 from matcher.core.money import (
-    asset_held,
     maker_rate,
     part_of_hold,
     settle_buyer,
@@ -47,10 +46,11 @@ from matcher.core.trading import (
     print_trade,
     release_filled,
     settle_lists,
+    tell_trade,
     uncount_fill,
 )
 from protocol.board import OrderRow
-from protocol.records import Command, Event
+from protocol.records import Command
 from protocol.terms import EventFlag, EventKind, ExpiryReason, Side
 
 AUCTION = int(EventFlag.AUCTION)
@@ -169,9 +169,14 @@ def trade_in_call(
     row = core.instruments[instrument]
     price_before = row.last_px
     print_trade(row, cmd, price, qty, new_agg_trade)
-    event = tell_fill(core, cmd, market, maker, taker, maker_rested, maker_fee)
-    event.flags |= MAKER
-    tell_fill(core, cmd, market, taker, maker, taker_rested, taker_fee)
+    event = tell_trade(core, cmd, market, maker, taker, maker_fee)
+    event.flags |= MAKER | AUCTION
+    if maker_rested:
+        tell_level(core, event, instrument, maker.level)
+    event = tell_trade(core, cmd, market, taker, maker, taker_fee)
+    event.flags |= AUCTION
+    if taker_rested:
+        tell_level(core, event, instrument, taker.level)
     if market.stops != 0:
         note_trade(core, market, price, price_before, cmd.at_ns)
     if list_of(core, maker) | list_of(core, taker) != 0:
@@ -234,30 +239,3 @@ def next_slice(core: Core, level: LevelRow, order: OrderRow, slot: int, left: in
         link_last(core, level, order, slot)
     extra.visible_qty = left
     return left
-
-
-@kernel
-def tell_fill(
-    core: Core,
-    cmd: Command,
-    market: MarketRow,
-    order: OrderRow,
-    other: OrderRow,
-    rested: int,
-    fee: int,
-) -> Event:
-    """Tell one side of the trade just printed."""
-    row = core.instruments[order.instrument]
-    event = order_event(core, cmd, EventKind.TRADE, order)
-    event.flags |= AUCTION
-    if rested != 0:
-        tell_level(core, event, order.instrument, order.level)
-    event.contra_account = other.account
-    event.contra_order_id = other.order_id
-    event.last_px = row.last_px
-    event.last_qty = row.last_qty
-    event.fee = fee
-    event.asset = asset_held(market, other.side)
-    event.trade_id = row.next_trade_id - 1
-    event.agg_trade_id = row.next_agg_trade_id - 1
-    return event
