@@ -18,7 +18,9 @@ from ingress import (
     lists,
     market,
     market_requests,
+    openapi,
     orders,
+    reference_page,
     requests,
     stream_keys,
     tickers,
@@ -91,11 +93,27 @@ class Path:
                 setattr(self, f"on_{request.verb.lower()}", respond)
 
 
+class Text:
+    """One text that never changes: what the door says of itself."""
+
+    def __init__(self, body: bytes, media_type: str) -> None:
+        self._body = body
+        self._media_type = media_type
+
+    async def on_get(self, req: Incoming, resp: falcon.asgi.Response) -> None:
+        """Answer with the text."""
+        resp.data = self._body
+        resp.content_type = self._media_type
+
+
 def create_app(door: Door) -> falcon.asgi.App[Incoming, falcon.asgi.Response]:
     """Make the application over the parts of one worker; it answers every path."""
     app = falcon.asgi.App(request_type=Incoming)
     for path in {request.path: None for request in OPERATIONS}:
         app.add_route(path, Path(door, path))
+    document = openapi.document(OPERATIONS)
+    app.add_route("/api/v3/openapi.json", Text(msgspec.json.encode(document), falcon.MEDIA_JSON))
+    app.add_route("/docs", Text(reference_page.page(document).encode(), falcon.MEDIA_HTML))
     app.add_error_handler(falcon.HTTPError, _refuse_http)
     app.add_error_handler(Exception, _refuse_unknown)
     return app
