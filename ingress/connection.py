@@ -163,7 +163,7 @@ class Connection(HttpToolsProtocol):
 
     def _write(self, cycle: LaneCycle, reply: Reply) -> None:
         cycle.response_complete = True
-        if cycle.disconnected:
+        if cycle.disconnected or self.transport.is_closing():
             return
         parts = [STATUS_LINE[reply.status]]
         for name, value in self.server_state.default_headers:

@@ -69,7 +69,8 @@ async def answer(
         elif name == _TIME_UNIT:
             unit = value
     try:
-        form = read_form(query, body)
+        # A GET has its parameters in the query string alone (API section 1).
+        form = read_form(query, b"" if request.verb == "GET" else body)
         key = await door.key(request, api_key, address) if request.permission else None
         asked = door.admit(request, form, key, unit)
         told = await operation(door, asked)
@@ -121,7 +122,7 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
 
     async def respond(req: Incoming, resp: falcon.asgi.Response) -> None:
         limit = door.rest.max_body_bytes
-        body = b"" if request.verb == "GET" else await req.body(limit)
+        body = await req.body(limit)
         if len(body) > limit:
             reply = _refused(
                 door, request, None, req.address, errors.Refused(*errors.BODY_TOO_LARGE)

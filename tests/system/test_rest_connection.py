@@ -125,6 +125,18 @@ def test_a_request_may_come_in_any_pieces(wire):
     assert one.error() == (401, -2014)
 
 
+def test_a_read_takes_its_parameters_from_the_query_string_alone(wire):
+    for more in (b"", b"Expect: 100-continue\r\n"):
+        one = wire()
+        one.send(
+            b"GET /api/v3/depth?limit=5 HTTP/1.1\r\nHost: x\r\n" + more,
+            b"Content-Length: 14\r\n\r\nsymbol=BTCUSDT",
+        )
+        if more:
+            assert one._file.readline() + one._file.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert one.error() == (400, -1102)
+
+
 def test_a_client_of_the_old_protocol_is_answered_and_let_go(wire):
     one = wire()
     one.send(b"GET /api/v3/ping HTTP/1.0\r\n\r\n")
