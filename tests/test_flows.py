@@ -14,11 +14,13 @@ from commands.steps import Amend, Cancel, Check, Enter, Skip, Step
 from protocol.terms import Side
 
 BUY, SELL = Side.BUY, Side.SELL
-RECORDED = pathlib.Path(os.environ.get("OPENBOURSE_MARKET_DATA", "/nowhere"))
+_BESIDE = pathlib.Path(__file__).parents[2] / "shared" / "market-data"
+RECORDED = pathlib.Path(os.environ.get("OPENBOURSE_MARKET_DATA", _BESIDE))
 AAPL = RECORDED / "lobster_aapl_l3"
 AMZN = RECORDED / "lobster_amzn_l1" / "AMZN_2012-06-21_0930-1300_message_1.csv"
 with_recordings = pytest.mark.skipif(
-    not RECORDED.is_dir(), reason="OPENBOURSE_MARKET_DATA names no directory of recordings"
+    not RECORDED.is_dir(),
+    reason="no recordings in ../shared/market-data, and OPENBOURSE_MARKET_DATA names no others",
 )
 
 FLOW = """
@@ -261,3 +263,15 @@ def test_a_level_one_file_determines_most_of_what_it_shows() -> None:
     assert (len(sides), sides.count(None)) == (2 * 31099, 3674)
     assert (hits, out_of_order) == (4170, 112)
     assert replay.play(steps, CoreVenue()).failures == []
+
+
+@with_recordings
+@pytest.mark.slow
+def test_the_core_plays_the_recorded_flow_as_it_was() -> None:
+    (flow_file,) = AAPL.glob("*.flow.jsonl.gz")
+    steps = flows.read(flow_file)
+    hits = sum(isinstance(step, Enter) and step.hit != "" for step in steps)
+    checks = sum(isinstance(step, Check) for step in steps)
+    tally = replay.play(steps, CoreVenue())
+    assert tally.failures == []
+    assert tally.passed == hits + checks > 2000
