@@ -5,21 +5,16 @@ All three read only, also while the exchange runs: then up to the last command t
 
 import argparse
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from commands import Refused
+from commands.journal_verify import Verification, begin
 from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
-from matcher.core.invariants import check
 from matcher.core.state import private_memory
 from matcher.recovery import replay_into
-from protocol.layout import Rows
 from protocol.records import Command
 from protocol.terms import CommandKind
 from runtime import endpoints
@@ -27,9 +22,9 @@ from runtime.durable import DurableReader
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, WrongVersion, segments_in
 from runtime.shared import NotPublished
+from writer.reconcile import Report
 
 SUMMARY = "verify, dump or digest the journal"
-STOPPED_FILE = "stopped.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="verify: check every checksum and the chain, and replay; dump: print the commands, only "
         "fields that are set; digest: replay and print the digest of the state",
     )
-    parser.add_argument("--deep", action="store_true", help="verify: walk the whole state, too")
+    parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="verify: walk the whole state and try all snapshots, too",
+    )
+    parser.add_argument(
+        "--against-db",
+        action="store_true",
+        help="verify: compare every row of the database with the journal, too; reads only",
+    )
     parser.add_argument("--from-seq", type=int, default=1, help="dump: first command (1)")
     parser.add_argument("--limit", type=int, default=100, help="dump: how many at most (100)")
     parser.add_argument("--json", action="store_true", help="print one JSON object as last line")
@@ -60,34 +64,57 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    begun = time.perf_counter()
-    reader = _reader(settings, folder)
-    engine = Engine(capacity.recorded(folder), private_memory)
-    count = replay_into(engine, _checked(reader.read()))
-    seconds = time.perf_counter() - begun
-    found = _state(reader, engine) | {
-        "commands": count,
+    work = Verification(settings, deep=args.deep)
+    result = work.run(against_database=args.against_db)
+    found = _state(work.reader, work.engine) | {
+        "from_seq": result.from_seq,
+        "commands": result.commands,
         "segments": len(segments_in(folder)),
-        "torn_tail": reader.journal.torn,
-        "seconds": round(seconds, 3),
-        "faults": _faults(engine, folder, deep=args.deep),
+        "torn_tail": work.reader.journal.torn,
+        "snapshots": result.snapshots,
+        "seconds": result.seconds,
+        "faults": result.faults,
     }
     print(
-        f"{count} commands in {found['segments']} segments up to seq {found['seq']}, checked and "
-        f"replayed in {seconds:.2f} s; digest {found['digest']}"
+        f"{result.commands} commands in {found['segments']} segments up to seq {found['seq']}, checked "
+        f"and replayed in {result.seconds:.2f} s; digest {found['digest']}"
         + (", the torn tail will be cut at the next start" if found["torn_tail"] else "")
         + (", while the exchange runs" if found["live"] else "")
     )
-    for fault in found["faults"]:
+    if result.from_seq > 1:
+        print(f"the journal begins behind a snapshot, with seq {result.from_seq}")
+    if result.snapshots:
+        print(
+            f"{result.snapshots} snapshots have the digest of the replay, but for those told below"
+        )
+    if result.database:
+        found["database"] = _told_of_database(result.database)
+    for fault in result.faults:
         print(f"fault: {fault}")
     if args.json:
         print(json.dumps(found))
-    return 1 if found["faults"] else 0
+    return 1 if result.faults else 0
+
+
+def _told_of_database(report: Report) -> dict[str, Any]:
+    """Print how the books of record compare; return it for JSON."""
+    rows = sum(report.checked.values())
+    seq, event_seq = report.watermark
+    print(
+        f"{rows} rows of the database compared, up to its watermark: seq {seq}, event {event_seq}"
+    )
+    for table, count in report.different.items():
+        print(f"{table}: {count} rows differ")
+    return {
+        "watermark": {"seq": seq, "event_seq": event_seq},
+        "checked": report.checked,
+        "different": report.different,
+    }
 
 
 def _digest(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    reader = _reader(settings, folder)
     engine = Engine(capacity.recorded(folder), private_memory)
+    reader = DurableReader(begin(engine, settings.data_dir), endpoints.run_dir(settings.data_dir))
     replay_into(engine, reader.read())
     found = _state(reader, engine)
     print(json.dumps(found) if args.json else f"seq {found['seq']} digest {found['digest']}")
@@ -95,7 +122,8 @@ def _digest(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def _dump(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    reader = _reader(settings, folder, max(1, args.from_seq))
+    journal = JournalReader(folder, max(1, args.from_seq))
+    reader = DurableReader(journal, endpoints.run_dir(settings.data_dir))
     records: list[dict[str, Any]] = []
     for rows in reader.read():
         for row in rows[: args.limit - len(records)]:
@@ -110,21 +138,6 @@ def _dump(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
     return 0
 
 
-def _reader(settings: Settings, folder: Path, from_seq: int = 1) -> DurableReader:
-    return DurableReader(JournalReader(folder, from_seq), endpoints.run_dir(settings.data_dir))
-
-
-def _checked(batches: Iterator[Rows]) -> Iterator[Rows]:
-    """Pass batches on after a look at what no checksum covers: numbers dense, time never falling."""
-    last_ns = 0
-    for rows in batches:
-        seqs, times = rows["seq"], rows["at_ns"]
-        if (np.diff(seqs) != 1).any() or times[0] < last_ns or (np.diff(times) < 0).any():
-            raise Refused(f"the commands from seq {seqs[0]} are not in order of number and time")
-        last_ns = int(times[-1])
-        yield rows
-
-
 def _state(reader: DurableReader, engine: Engine) -> dict[str, Any]:
     status = engine.blocks["status"][0]
     return {
@@ -133,29 +146,6 @@ def _state(reader: DurableReader, engine: Engine) -> dict[str, Any]:
         "digest": engine.digest(),
         "live": reader.is_live,
     }
-
-
-def _faults(engine: Engine, folder: Path, *, deep: bool) -> list[str]:
-    """Compare with what the matcher noted at its last stop, and walk the state when asked to."""
-    faults: list[str] = []
-    noted = _noted(folder)
-    state = engine.blocks["status"][0]
-    if noted.get("seq") == int(state["seq"]) and noted.get("digest") != engine.digest():
-        faults.append(
-            f"the matcher stopped at seq {noted['seq']} with digest {noted['digest']}, "
-            f"the replay gives {engine.digest()}"
-        )
-    if deep:
-        faults += check(engine)
-    return faults
-
-
-def _noted(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / STOPPED_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _fields(row: Any) -> dict[str, Any]:

@@ -60,7 +60,20 @@ def restore_newest(
 
     Raises: CorruptJournal when the journal does not reach a good snapshot any more; WrongVersion.
     """
-    for path in reversed(snapshot.snapshots_in(snapshot_folder(data_dir))):
+    newest_first = snapshot.snapshots_in(snapshot_folder(data_dir))[::-1]
+    return restore(engine, data_dir, newest_first, below_event_seq=below_event_seq, tell=tell)
+
+
+def restore(
+    engine: Engine,
+    data_dir: Path,
+    paths: Iterable[Path],
+    *,
+    below_event_seq: int | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> JournalReader:
+    """Give an empty engine the first usable one of these snapshots, as `restore_newest` does."""
+    for path in paths:
         try:
             found = snapshot.read(path)
             if below_event_seq is not None and found.event_seq >= below_event_seq:
