@@ -14,8 +14,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from benchmarks.order_flow import CANCEL, NEW_IOC, REDUCE
-from matcher.core.ahead import look_ahead
-from matcher.core.dispatch import apply_command, apply_plain, shapes_at
+from matcher.core.ahead import look_ahead, look_first
+from matcher.core.dispatch import apply_command, apply_plain
 from matcher.core.kernel import array_address, entry, memory_at, rows_at
 from matcher.core.state import Core
 from protocol.layout import Rows
@@ -46,13 +46,13 @@ def apply_timed(memory: int, array_id: int, count: int) -> int:
     """Apply commands as the engine does, and write how long each took into the scratch block."""
     core = core_at(memory)
     batch = commands_at(array_address(array_id), count)
-    shapes = shapes_at(array_address(array_id), count)
     core.state.events = 0
+    look_first(core, batch, count)
     for place in range(count):
         begun = ticks()
         look_ahead(core, batch, place, count)
         cmd = batch[place]
-        if not apply_plain(core, cmd, shapes[place]):
+        if not apply_plain(core, cmd):
             apply_command(core, cmd)
         core.scratch[place] = ticks() - begun
     return count

@@ -100,6 +100,10 @@ class RowView:
         """Fill the row with zeros."""
         self._row.view(np.uint8)[:] = 0
 
+    def seen_as(self, dtype: np.dtype[Any]) -> "RowView":
+        """View the same bytes in another layout."""
+        return RowView(self._row.view(dtype))
+
     def copy_from(self, other: "RowView") -> None:
         """Take over every byte of another row."""
         self._row.view(np.uint8)[:] = other._row.view(np.uint8)  # noqa: SLF001

@@ -6,7 +6,7 @@ the event buffer has no room for the most events that any command could make.
 
 from matcher.core.accounts import settle_accounts
 from matcher.core.admin import administer
-from matcher.core.ahead import look_ahead
+from matcher.core.ahead import look_ahead, look_first
 from matcher.core.amends import amend, replace
 from matcher.core.cancels import cancel, cancel_all, cancel_list
 from matcher.core.continuous import enter
@@ -18,7 +18,6 @@ from matcher.core.kernel import array_address, entry, inlined, kernel, memory_at
 from matcher.core.list_entry import gather
 from matcher.core.plain import cancel_plain, enter_plain
 from matcher.core.sessions import set_phase, tick
-from matcher.core.shapes import CommandShape
 from matcher.core.state import Core
 from protocol.records import Command
 from protocol.rejects import RejectReason
@@ -26,7 +25,6 @@ from protocol.terms import CommandKind
 
 core_at = memory_at(Core)
 commands_at = rows_at(Command)
-shapes_at = rows_at(CommandShape)
 
 
 @entry
@@ -36,16 +34,15 @@ def apply_commands(memory: int, array_id: int, count: int) -> int:
     Returns how many were applied in the low 32 bits, how many events there are above them.
     """
     core = core_at(memory)
-    address = array_address(array_id)
-    batch = commands_at(address, count)
-    shapes = shapes_at(address, count)
+    batch = commands_at(array_address(array_id), count)
     state = core.state
     state.events = 0
     done = 0
+    look_first(core, batch, count)
     while done < count and state.events < core.limits.events:
         look_ahead(core, batch, done, count)
         cmd = batch[done]
-        if not apply_plain(core, cmd, shapes[done]):
+        if not apply_plain(core, cmd):
             apply_command(core, cmd)
         done += 1
     if done > 0:
@@ -56,13 +53,13 @@ def apply_commands(memory: int, array_id: int, count: int) -> int:
 
 
 @inlined
-def apply_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+def apply_plain(core: Core, cmd: Command) -> bool:
     """Apply a command the short way, if it has one."""
     if core.state.gathered | core.limits.long_way != 0:
         return False
     kind = cmd.kind
     if kind == CommandKind.ENTER:
-        return enter_plain(core, cmd, shape)
+        return enter_plain(core, cmd)
     return kind == CommandKind.CANCEL and cancel_plain(core, cmd)
 
 

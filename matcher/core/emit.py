@@ -10,6 +10,7 @@ from matcher.core.kernel import clear_row, copy_text, inlined, kernel
 from matcher.core.money import balance_of
 from matcher.core.rows import WORKING, MarketRow
 from matcher.core.state import Core
+from matcher.core.words import FLAGS_BITS, FORM, balance_words, event_words, order_words
 from protocol.board import OrderRow
 from protocol.records import Command, Event
 from protocol.rejects import RejectReason
@@ -41,30 +42,25 @@ def tell_balances(core: Core, event: Event, market: MarketRow, account: int) -> 
     """Write an account's balances in the two assets of an instrument into an event."""
     base = balance_of(core, account, market.base_asset)
     quote = balance_of(core, account, market.quote_asset)
-    event.base_free = base.free
-    event.base_locked = base.locked
-    event.quote_free = quote.free
-    event.quote_locked = quote.locked
+    words = event_words(event)
+    copy_text(words.base, balance_words(base).both)
+    copy_text(words.quote, balance_words(quote).both)
 
 
 @inlined
 def order_event(core: Core, cmd: Command, kind: int, order: OrderRow) -> Event:
     """Append an event that shows an order as it stands now; return it for what the kind adds."""
     event = new_event(core, cmd, kind)
-    event.ord_status = order.ord_status
-    event.side = order.side
-    event.ord_type = order.ord_type
-    event.time_in_force = order.time_in_force
-    event.stp_mode = order.stp_mode
-    event.flags = order.flags & WORKING
+    flags = order.flags & WORKING
+    form = (order_words(order).form & FORM) | order.ord_status << 8 | flags << FLAGS_BITS
+    words = event_words(event)
+    words.form = form | kind
+    copy_text(words.named, order_words(order).named)
+    copy_text(words.done, order_words(order).done)
     event.account = order.account
     event.instrument = order.instrument
-    event.order_id = order.order_id
-    event.price = order.price
     event.order_qty = order.leaves_qty + order.cum_qty
     event.leaves_qty = order.leaves_qty
-    event.cum_qty = order.cum_qty
-    event.cum_quote = order.cum_quote
     event.created_ns = order.created_ns
     copy_text(event.cl_ord_id, order.cl_ord_id)
     if order.extra != 0:

@@ -61,6 +61,16 @@ def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
     return at
 
 
+def words_of(record: type[R]) -> Callable[[object], R]:
+    """Make the function that views a row as another layout of the same bytes."""
+    dtype = cast("type[Record]", record).dtype
+
+    def view(row: object) -> R:
+        return cast("R", cast("RowView", row).seen_as(dtype))
+
+    return view
+
+
 def _words(text: object) -> list[int]:
     return cast("list[int]", cast("TextView", text).words.tolist())
 

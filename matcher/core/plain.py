@@ -1,7 +1,7 @@
 """The two commands that nine tenths of a market consist of, the short way.
 
 A limit order that meets nothing and rests, and the cancel of such an order: nothing in them is rare,
-so they are written as one straight line each, over words instead of fields (`shapes.py`). Both look
+so they are written as one straight line each, over words instead of fields (`words.py`). Both look
 at everything first and change nothing until they are sure that the general way would accept the command
 too; at the first doubt they return False and the command goes the general way, which also finds the
 reason of a refusal. What they do is what the general way does, event for event: tests play the same
@@ -34,16 +34,19 @@ from matcher.core.kernel import (
 from matcher.core.lookahead import meets
 from matcher.core.money import balance_of
 from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
-from matcher.core.shapes import (
+from matcher.core.state import Core
+from matcher.core.terms import by_side
+from matcher.core.words import (
     FLAGS_BITS,
     FORM,
     PLAIN_ENTER,
     PLAIN_ENTER_MASK,
     STATUS_BITS,
-    CommandShape,
+    balance_words,
+    command_words,
+    event_words,
+    order_words,
 )
-from matcher.core.state import Core
-from matcher.core.terms import by_side
 from protocol.board import AccountRow, OrderRow
 from protocol.records import Command
 from protocol.terms import AccountState, CommandFlag, EventFlag, EventKind, OrdStatus
@@ -60,9 +63,9 @@ NEW = int(OrdStatus.NEW)
 
 
 @inlined
-def enter_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+def enter_plain(core: Core, cmd: Command) -> bool:
     """Enter a plain limit order that rests at once; False: it goes the general way."""
-    if not _is_plain(core, cmd, shape):
+    if not _is_plain(core, cmd):
         return False
     market = core.markets[cmd.instrument]
     position = position_of(market, cmd.price)
@@ -84,7 +87,7 @@ def enter_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
     fence()
     held.free -= need
     held.locked += need
-    form = (shape.form << 8) & FORM
+    form = (command_words(cmd).form << 8) & FORM
     if cmd.stp_mode == 0:
         form |= market.default_stp << 40
     number = level_at(market, cmd.side, position)
@@ -101,12 +104,13 @@ def enter_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
 
 
 @inlined
-def _is_plain(core: Core, cmd: Command, shape: CommandShape) -> bool:
+def _is_plain(core: Core, cmd: Command) -> bool:
     """Say whether an ENTER is a limit order with nothing rare, of a known account, while trading."""
-    if (shape.form & PLAIN_ENTER_MASK) != PLAIN_ENTER:
+    words = command_words(cmd)
+    if (words.form & PLAIN_ENTER_MASK) != PLAIN_ENTER:
         return False
     rare = cmd.quote_qty | cmd.stop_px | cmd.display_qty | cmd.expire_ns | cmd.strategy_id
-    if (rare | shape.rare) != 0:
+    if (rare | words.rare) != 0:
         return False
     if cmd.account >= core.state.accounts or cmd.instrument >= core.state.instruments:
         return False
@@ -155,7 +159,7 @@ def _write_order(core: Core, cmd: Command, form: int, place: int, number: int) -
     if order_id & 7 == 0:
         prefetch(core.id_index, id_tag(order_id + 8) & core.limits.id_mask, 0)
     order = core.orders[slot]
-    words = core.order_shapes[slot]
+    words = order_words(order)
     at_ns = cmd.at_ns
     order.order_id = order_id
     order.price = cmd.price
@@ -240,7 +244,7 @@ def cancel_plain(core: Core, cmd: Command) -> bool:
     held.free += need
     held.locked -= need
     _leave(core, market, order, side)
-    _tell(core, cmd, core.order_shapes[slot].form & FORM | CANCELED, market, slot, 0)
+    _tell(core, cmd, order_words(order).form & FORM | CANCELED, market, slot, 0)
     if market.counted != 0:
         count_order(core, order, -1)
     if has_text(order.cl_ord_id):
@@ -273,7 +277,7 @@ def _find_plain(core: Core, cmd: Command) -> int:
             return -1
         slot = core.id_index[at] & LOW
     order = core.orders[slot]
-    form = core.order_shapes[slot].form
+    form = order_words(order).form
     if form >> FLAGS_BITS != MARKS or form & 0xFFFF != cmd.instrument or order.extra != 0:
         return -1
     if order.account != account:
@@ -343,7 +347,7 @@ def _tell(core: Core, cmd: Command, form: int, market: MarketRow, slot: int, lea
     state = core.state
     number = state.events
     event = core.events[number]
-    words = core.event_shapes[number]
+    words = event_words(event)
     order = core.orders[slot]
     account = cmd.account
     instrument = cmd.instrument
@@ -354,7 +358,6 @@ def _tell(core: Core, cmd: Command, form: int, market: MarketRow, slot: int, lea
     row = core.instruments[instrument]
     update_id = row.update_id + 1
     row.update_id = update_id
-    cum_qty = order.cum_qty
     created_ns = order.created_ns
     level = core.levels[order.level]
     event.seq = cmd.seq
@@ -363,21 +366,17 @@ def _tell(core: Core, cmd: Command, form: int, market: MarketRow, slot: int, lea
     words.form = form
     words.parties = account
     words.waiter = cmd.request_id | cmd.reply_to << 32 | instrument << 48
-    event.order_id = order.order_id
-    event.price = order.price
-    event.order_qty = order.leaves_qty + cum_qty
+    copy_text(words.named, order_words(order).named)
+    event.order_qty = order.leaves_qty + order.cum_qty
     event.leaves_qty = leaves
-    event.cum_qty = cum_qty
-    event.cum_quote = order.cum_quote
+    copy_text(words.done, order_words(order).done)
     event.level_qty = level.qty
     event.update_id = update_id
     event.order_count = level.order_count
     base = balance_of(core, account, market.base_asset)
     quote = balance_of(core, account, market.quote_asset)
-    event.base_free = base.free
-    event.base_locked = base.locked
-    event.quote_free = quote.free
-    event.quote_locked = quote.locked
+    copy_text(words.base, balance_words(base).both)
+    copy_text(words.quote, balance_words(quote).both)
     event.created_ns = created_ns
     event.working_ns = created_ns
     copy_text(event.cl_ord_id, order.cl_ord_id)

@@ -34,7 +34,6 @@ from matcher.core.rows import (
     StateRow,
     TriggerRow,
 )
-from matcher.core.shapes import EventShape, OrderShape
 from protocol.board import (
     BLOCKS,
     DEEP_LEVELS,
@@ -61,8 +60,6 @@ its end, what that does to its list; icebergs two more for each slice."""
 EVENTS_PER_INSTRUMENT = 4
 """And for each instrument: a TICK can end its auction, open another and tell what it indicates."""
 COLD_EVENTS = 1024
-SAME_MEMORY = {"order_shapes": "orders", "event_shapes": "events"}
-"""Blocks that are another view of a block."""
 LARGE_PAGE = 1 << 21
 """A block that begins on a large page has its first, busiest rows on one."""
 SPARSE = ("levels", "bits", "triggers")
@@ -109,8 +106,6 @@ class Core:
     status: StatusRow
     events: Table[Event]
     orders: Table[OrderRow]
-    order_shapes: Table[OrderShape]
-    event_shapes: Table[EventShape]
     draft: OrderRow
     extras: Table[ExtraRow]
     accounts: Table[AccountRow]
@@ -228,13 +223,10 @@ def allocate_blocks(
     capacities: Capacities, allocate: Allocator, dtypes: Mapping[str, "np.dtype[Any]"]
 ) -> dict[str, Array]:
     """Allocate every block: the board's with `allocate`, the others privately."""
-    blocks = {
+    return {
         name: (allocate if name in BLOCKS else private_memory)(name, dtypes[name], shape)
         for name, shape in shapes_of(capacities).items()
     }
-    for name, same in SAME_MEMORY.items():
-        blocks[name] = blocks[same].view(dtypes[name])
-    return blocks
 
 
 def note_capacities(limits: Array, capacities: Capacities, blocks: Mapping[str, Array]) -> None:

@@ -37,6 +37,7 @@ from matcher.core.kernel.intrinsics import (
     prefetch,
     rows_at,
     same_text,
+    words_of,
     zeros_above,
     zeros_below,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "prefetch",
     "rows_at",
     "same_text",
+    "words_of",
     "zeros_above",
     "zeros_below",
 ]

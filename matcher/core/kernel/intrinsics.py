@@ -18,12 +18,14 @@ from matcher.core.kernel.values import (
     I64,
     MemoryType,
     NumbersType,
+    RowType,
     TableType,
+    TextType,
     at_offset,
     load,
     store,
 )
-from protocol.layout import TEXT_WORDS, Record
+from protocol.layout import Record
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,15 +41,15 @@ def _twin(compiled: Any, plain: Callable[P, R]) -> Callable[P, R]:
     return plain if INTERPRETED else cast("Callable[P, R]", compiled)
 
 
-def _words(builder: Any, text: Any, field: str) -> list[Any]:
-    places = [at_offset(builder, text, I64(8 * word)) for word in range(TEXT_WORDS)]
-    return [load(builder, place, I64, field) for place in places]
+def _words(builder: Any, text: Any, kind: TextType) -> list[Any]:
+    places = [at_offset(builder, text, I64(8 * word)) for word in range(kind.words)]
+    return [load(builder, place, I64, kind.field) for place in places]
 
 
 @intrinsic
 def _copy_text(_typing: Any, to: Any, source: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        for word, value in enumerate(_words(builder, args[1], sig.args[1].field)):
+        for word, value in enumerate(_words(builder, args[1], sig.args[1])):
             store(builder, value, at_offset(builder, args[0], I64(8 * word)), sig.args[0].field)
         return context.get_dummy_value()
 
@@ -58,8 +60,8 @@ def _copy_text(_typing: Any, to: Any, source: Any) -> Any:
 def _same_text(_typing: Any, left: Any, right: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pairs = zip(
-            _words(builder, args[0], sig.args[0].field),
-            _words(builder, args[1], sig.args[1].field),
+            _words(builder, args[0], sig.args[0]),
+            _words(builder, args[1], sig.args[1]),
             strict=True,
         )
         different = I64(0)
@@ -73,7 +75,7 @@ def _same_text(_typing: Any, left: Any, right: Any) -> Any:
 @intrinsic
 def _has_text(_typing: Any, text: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first = _words(builder, args[0], sig.args[0].field)[0]
+        first = _words(builder, args[0], sig.args[0])[0]
         return builder.icmp_signed("!=", first, I64(0))
 
     return types.boolean(text), generate
@@ -99,9 +101,7 @@ def _fold(_typing: Any, one: Any, other: Any) -> Any:
 def _fold_text(_typing: Any, seed: Any, text: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         folded = args[0]
-        for word, key in zip(
-            _words(builder, args[1], sig.args[1].field), interpreted.KEYS, strict=True
-        ):
+        for word, key in zip(_words(builder, args[1], sig.args[1]), interpreted.KEYS, strict=True):
             folded = _folded(builder, builder.xor(folded, word), I64(key))
         return folded
 
@@ -185,6 +185,19 @@ def memory_at(memory: type[M]) -> Callable[[int], M]:
         return MemoryType(memory)(types.int64), generate
 
     return interpreted.memory_at if INTERPRETED else cast("Callable[[int], M]", at)
+
+
+def words_of(record: type[R]) -> Callable[[object], R]:
+    """Make the function that views a row as `record`, another layout of the same bytes."""
+
+    @intrinsic
+    def view(_typing: Any, row: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return args[0]
+
+        return RowType(cast("type[Record]", record))(row), generate
+
+    return interpreted.words_of(record) if INTERPRETED else cast("Callable[[object], R]", view)
 
 
 def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:

@@ -37,7 +37,7 @@ class MemoryType(types.Type):
 
     def __init__(self, memory: type) -> None:
         self.blocks = {block.name: (index, block) for index, block in enumerate(blocks_of(memory))}
-        super().__init__(f"Memory({memory.__qualname__})")
+        super().__init__(f"Memory({memory.__module__}.{memory.__qualname__})")
 
 
 class TableType(types.Type):
@@ -45,7 +45,7 @@ class TableType(types.Type):
 
     def __init__(self, record: type[Record]) -> None:
         self.record = record
-        super().__init__(f"Table({record.__qualname__})")
+        super().__init__(f"Table({record.__module__}.{record.__qualname__})")
 
 
 class NumbersType(types.Type):
@@ -62,15 +62,16 @@ class RowType(types.Type):
 
     def __init__(self, record: type[Record]) -> None:
         self.record = record
-        super().__init__(f"Row({record.__qualname__})")
+        super().__init__(f"Row({record.__module__}.{record.__qualname__})")
 
 
 class TextType(types.Type):
-    """The address of one text field."""
+    """The address of one text field, of so many words."""
 
-    def __init__(self, field: str) -> None:
+    def __init__(self, field: str, words: int) -> None:
         self.field = field
-        super().__init__(f"Text({field})")
+        self.words = words
+        super().__init__(f"Text({field},{words})")
 
 
 register_model(MemoryType)(models.OpaqueModel)
@@ -111,8 +112,9 @@ class _RowAttribute(AttributeTemplate):
         fields = dict(row.record.fields)
         if name not in fields:
             return None
-        text = fields[name].kind == "S"
-        return TextType(f"{row.record.__qualname__}.{name}") if text else types.int64
+        if fields[name].kind != "S":
+            return types.int64
+        return TextType(_name_of(row.record, name), fields[name].itemsize // 8)
 
 
 def at_offset(builder: Any, pointer: Any, offset: Any) -> Any:
@@ -132,7 +134,7 @@ def _named(builder: Any, instruction: Any, name: str) -> Any:
 
 
 def _name_of(record: type[Record], name: str) -> str:
-    """Name a field to the compiler; "": it overlaps other records' fields (`shapes.py`)."""
+    """Name a field to the compiler; "": it overlaps other records' fields (`words.py`)."""
     return "" if getattr(record, "untagged", False) else f"{record.__qualname__}.{name}"
 
 
