@@ -134,4 +134,22 @@ BOOK_TICKER = Request(
     weight=_top_weight,
     params=(*_one_or_many, may("symbolStatus", status)),
 )
-ALL = (KLINES, UI_KLINES, AVG_PRICE, TICKER_24HR, TRADING_DAY, TICKER, TICKER_PRICE, BOOK_TICKER)
+SESSION = Request(
+    "session.phase",
+    "GET",
+    "/api/v3/session",
+    Security.NONE,
+    weight=2,
+    params=(may("symbol", symbol),),
+)
+ALL = (
+    KLINES,
+    UI_KLINES,
+    AVG_PRICE,
+    TICKER_24HR,
+    TRADING_DAY,
+    TICKER,
+    TICKER_PRICE,
+    BOOK_TICKER,
+    SESSION,
+)

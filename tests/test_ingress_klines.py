@@ -9,7 +9,7 @@ from ingress.candle_queries import table_of
 from ingress.errors import Refused
 from ingress.klines import opens_asked
 from protocol.intervals import DAY_NS, HOUR_NS, INTERVALS, MINUTE_NS, SECOND_NS
-from protocol.terms import SessionPhase
+from protocol.terms import CommandKind, SessionPhase, Side
 from tests.rest_house import START_NS, House
 
 names = st.sampled_from(list(INTERVALS))
@@ -153,6 +153,20 @@ def test_without_any_trade_a_ticker_is_zeros_and_there_is_no_candle(client):
 
 
 def test_a_status_chooses_among_several_instruments(client, house):
-    house.market.command(kind=10, term=SessionPhase.HALTED)
+    house.market.command(kind=CommandKind.SET_PHASE, term=SessionPhase.HALTED)
     told = client.ask("GET", "/api/v3/ticker/price", "symbolStatus=HALT").json
     assert [one["symbol"] for one in told] == ["BTCUSDT"]
+
+
+def test_a_session_tells_its_phase_and_what_an_uncross_would_do(client, house):
+    told = client.ask("GET", "/api/v3/session", "symbol=BTCUSDT").json
+    assert (told["phase"], told["status"], told["phaseEndTime"]) == ("CONTINUOUS", "TRADING", -1)
+    house.market.command(kind=CommandKind.SET_PHASE, term=SessionPhase.CLOSING_AUCTION)
+    row = house.market.board["instruments"][0]
+    row["indicative_price"], row["paired_qty"], row["imbalance_qty"] = 10_000, 100_000, 50_000
+    row["imbalance_side"] = Side.SELL
+    told = client.ask("GET", "/api/v3/session", "symbol=BTCUSDT").json
+    assert (told["phase"], told["indicativePrice"]) == ("CLOSING_AUCTION", "100.00000000")
+    assert (told["pairedQty"], told["imbalanceQty"]) == ("1.00000000", "0.50000000")
+    assert told["imbalanceSide"] == "SELL"
+    assert len(client.ask("GET", "/api/v3/session").json) == 4
