@@ -4,6 +4,7 @@
 #   make up      start the whole exchange in the foreground      ARGS="--rest-port 3001"
 #   make test    run every test                                  make fast    the part under a minute
 #   make lint    what CI checks without running                  make fix     mend what can be mended
+#   make clients run real trading programs against a running exchange, each in its own environment
 #   make bench   measure beside the yardsticks                   make fuzz    longer runs of the generated tests
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -12,7 +13,7 @@ BIN := .venv/bin
 APART := system or clients or browser or bench
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: up test fast lint fix bench fuzz coverage bounds
+.PHONY: up test fast lint fix clients bench fuzz coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -35,6 +36,9 @@ fix: .venv/for-tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tests.generated_tables
+
+clients: .venv/for-tests
+	$(BIN)/pytest -m clients tests/clients $(ARGS)
 
 bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)

@@ -1,0 +1,34 @@
+"""Real trading programs, unmodified apart from URLs and options, against a running exchange."""
+
+import itertools
+
+import pytest
+
+from tests.clients.programs_run import FOUND, environment, run
+from tests.clients.traffic import DEPOSITS
+from tests.system.exchange_fixture import Exchange
+
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
+CCXT = "ccxt==4.5.90"
+PYTHON_BINANCE = "python-binance==1.0.37"
+_numbers = itertools.count(1)
+
+
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [
+        ("ccxt_sync.py", CCXT),
+        ("ccxt_async.py", CCXT),
+        ("ccxt_shipped.py", CCXT),
+        ("python_binance.py", PYTHON_BINANCE),
+        ("connector.py", "binance-connector==3.13.0"),
+        ("sdk_spot.py", "binance-sdk-spot==13.2.0"),
+    ],
+)
+def test_every_case_of_a_client_holds(market: Exchange, program: str, package: str) -> None:
+    python = environment(package.partition("=")[0], package)
+    number = next(_numbers)
+    mine, theirs = (market.account(f"{who}-of-{number}", *DEPOSITS) for who in ("mine", "theirs"))
+    told = market.status()
+    rows = FOUND[program] = run(python, program, told["rest"], told["ws"], mine, theirs)
+    assert {row.case: row.failure for row in rows if row.failure} == {}
