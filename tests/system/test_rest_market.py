@@ -244,3 +244,34 @@ def test_a_listen_key_opens_the_account_s_stream(venue, traders):
     assert client.keyed("DELETE", "/api/v3/userDataStream", maker, listenKey=key) == {}
     with pytest.raises(Rejected, match="-1125"):
         client.keyed("PUT", "/api/v3/userDataStream", maker, listenKey=key)
+
+
+def test_fifty_orders_of_one_request_are_entered_in_their_order(venue, traders):
+    maker, taker = traders
+    client, other = venue.client(), venue.client()
+    bids = [
+        {**LIMIT, "side": "BUY", "price": f"{1_200 + number}.00", "quantity": "0.1"}
+        for number in range(49)
+    ]
+    wrong = {**LIMIT, "side": "BUY", "price": "1300.00"}
+    told = client.signed(
+        "POST", "/api/v3/batchOrders", maker, batchOrders=json.dumps([*bids, wrong])
+    )
+    ids = [one["orderId"] for one in told[:49]]
+    assert ids == sorted(ids)
+    assert told[49]["code"] == -1102
+    shown = other.signed("GET", "/api/v3/openOrders", maker, symbol=SYMBOL)
+    assert set(ids) <= {one["orderId"] for one in shown}
+    hit = {**LIMIT, "side": "SELL", "timeInForce": "IOC", "price": "1247.00", "quantity": "0.1"}
+    told = client.signed("POST", "/api/v3/batchOrders", taker, batchOrders=json.dumps([hit] * 3))
+    assert [one["status"] for one in told] == ["FILLED", "FILLED", "EXPIRED"]
+    client.signed("DELETE", "/api/v3/openOrders", maker, symbol=SYMBOL)
+
+
+def test_the_door_describes_itself(venue):
+    client = venue.client()
+    document = client.public("/api/v3/openapi.json")
+    assert document["openapi"].startswith("3.")
+    assert "/api/v3/batchOrders" in document["paths"]
+    session = client.public("/api/v3/session", symbol=SYMBOL)
+    assert (session["phase"], session["status"]) == ("CONTINUOUS", "TRADING")
