@@ -11,10 +11,13 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import order_flow
 from benchmarks.core_flow import Translator, batches, opening
 from benchmarks.feature_flow import (
     BATCH,
+    MIDDLE,
     Maker,
     Recorder,
     crossing,
@@ -26,18 +29,20 @@ from benchmarks.feature_flow import (
     resting,
     roomy,
     stops,
+    tick,
 )
 from benchmarks.report import Report, Row, compare
 from matcher.core.engine import Engine
 from protocol.board import OrderRow
 from protocol.layout import Rows
-from protocol.terms import SessionPhase
+from protocol.terms import SessionPhase, Side
 
 COMMANDS = 200_000
 DEEP_ORDERS = 1_000_000
 WIDE_ORDERS = 100_000
 CALL_ORDERS = 100_000
 CALL_SPREAD = 2_000
+WIDE_SPREAD = 40_000
 _SEED = 20240607
 _FLOWS: dict[str, Maker] = {"stops": stops, "icebergs": icebergs, "prevention": prevention}
 _ORDERS = 1 << 18
@@ -59,6 +64,7 @@ def run(runs: int) -> Report:
     ):
         rows.append(_book_row(case, count, capacity, plain, runs))
     rows.append(_uncross_row(runs))
+    rows.append(_indication_row(runs))
     rows.append(_memory_row())
     return Report(
         bench="core_features",
@@ -111,6 +117,31 @@ def _uncross_row(runs: int) -> Row:
         return _play(engine, orders[half:]) * 1e3
 
     return compare(uncross, continuous, runs).row(f"uncross of {CALL_ORDERS:,} orders", "ms")
+
+
+def _indication_row(runs: int) -> Row:
+    """Measure one price search of a call, beside the same sums done by numpy over every tick."""
+    orders = crossing(CALL_ORDERS, WIDE_SPREAD, _SEED)
+    engine = open_engine(roomy(_ORDERS))
+    engine.apply(phase(SessionPhase.OPENING_AUCTION))
+    _play(engine, orders)
+    prices, sells, qty = orders["price"], orders["side"] == Side.SELL, orders["order_qty"]
+
+    def search() -> float:
+        # An order more, so that there is something new to tell and every tick must search.
+        engine.apply(orders[:1])
+        return _play(engine, tick()) * 1e3
+
+    def sums() -> float:
+        started = time.perf_counter()
+        ticks = 2 * MIDDLE + 1
+        supply = np.cumsum(np.bincount(prices[sells], qty[sells], ticks))
+        demand = np.cumsum(np.bincount(prices[~sells], qty[~sells], ticks)[::-1])[::-1]
+        np.minimum(supply, demand).argmax()
+        return (time.perf_counter() - started) * 1e3
+
+    case = f"price search in a call, {CALL_ORDERS:,} orders over {2 * WIDE_SPREAD:,} ticks"
+    return compare(search, sums, runs).row(case, "ms")
 
 
 def _memory_row() -> Row:

@@ -238,6 +238,14 @@ def phase(name: SessionPhase) -> Rows:
     return row
 
 
+def tick() -> Rows:
+    """Make the command that tells the core the time."""
+    row = np.zeros(1, Command.dtype)
+    row["kind"] = CommandKind.TICK
+    row["at_ns"] = START_NS
+    return row
+
+
 def _entries(count: int, rng: np.random.Generator) -> Rows:
     rows = np.zeros(count, Command.dtype)
     rows["seq"] = np.arange(1 << 20, (1 << 20) + count)
