@@ -18,8 +18,8 @@ from typing import Any
 from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
-from matcher.loop import Matcher
-from matcher.recovery import journal_folder, replay_into, restore_newest
+from matcher.loop import Matcher, open_wires
+from matcher.recovery import journal_folder, recover
 from runtime import clock
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
@@ -46,7 +46,8 @@ def serve(service: Service, settings: Settings) -> None:
     engine = Engine(capacities, blocks.allocate)
     engine.warm_up()
     journal = _recover(service, engine, settings)
-    matcher = Matcher(service, settings, engine, journal)
+    wires = open_wires(service.run, len(engine.blocks["instruments"]))
+    matcher = Matcher(service.log, engine, journal, wires, settings.core.batch_limit)
     matcher.open_market(listings)
     engine.blocks["status"]["epoch"] = epoch
     engine.blocks["status"]["ready"] = 1
@@ -72,33 +73,27 @@ def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
         service.log.warning("a snapshot is left aside: %s", why)
 
     begun_ns = clock.steady_ns()
-    try:
-        reader = restore_newest(engine, settings.data_dir, tell=tell_unusable)
-        snapshot_seq = reader.next_seq - 1
-        count = replay_into(engine, reader.read(), tell=tell)
-    except (CorruptJournal, WrongVersion) as error:
-        # Only a person can help; starting again would find the same bytes.
-        raise BadConfiguration(str(error)) from error
     policy = Policy(
         sync=Sync[settings.journal.sync.upper()],
         interval_ns=settings.journal.interval_ms * 1_000_000,
         segment_bytes=settings.journal.segment_bytes,
     )
-    journal = Journal(reader.folder, reader.place, policy)
-    engine.publish()
-    seconds = (clock.steady_ns() - begun_ns) / 1e9
-    cut = "yes" if reader.torn else "no"
+    try:
+        done = recover(engine, settings.data_dir, policy, tell=tell, tell_unusable=tell_unusable)
+    except (CorruptJournal, WrongVersion) as error:
+        # Only a person can help; starting again would find the same bytes.
+        raise BadConfiguration(str(error)) from error
     service.log.info(
         "recovered %s",
         facts(
-            seq=reader.next_seq - 1,
-            snapshot=snapshot_seq,
-            commands=count,
-            seconds=seconds,
-            tail_cut=cut,
+            seq=done.journal.next_seq - 1,
+            snapshot=done.snapshot_seq,
+            commands=done.commands,
+            seconds=(clock.steady_ns() - begun_ns) / 1e9,
+            tail_cut="yes" if done.torn else "no",
         ),
     )
-    return journal
+    return done.journal
 
 
 def _listings(path: Path) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The loop of the matcher: one turn after the other, readable top to bottom."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from conf.settings import Settings
 from matcher.bootstrap import check_accepted, opening_batches
 from matcher.core.engine import Engine
 from matcher.outbox import Outbox
@@ -15,7 +17,6 @@ from matcher.sequencer import Sequencer, tick
 from protocol.layout import Rows
 from runtime import clock, endpoints, shared
 from runtime.journal import Journal, JournalFull
-from runtime.service import Service
 from runtime.sockets import Publish, Pull, Push
 
 IDLE_MS = 5
@@ -26,13 +27,33 @@ DEEP_A_TURN = 4
 LINGER_MS = 1000
 
 
+class Source(Protocol):
+    """The receiving end of the orders wire."""
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for a frame."""
+
+    def drain(self, limit: int) -> Iterator[bytes]:
+        """Yield frames that wait now."""
+
+
+@dataclass(frozen=True)
+class Wires:
+    """What leads into the loop and out of it."""
+
+    orders: Source
+    outbox: Outbox
+    deep_words: npt.NDArray[np.int64]
+    """By which readers ask for deep snapshots, one word per instrument."""
+
+
 class Matcher:
-    """What the loop works with, once the state is back."""
+    """What the loop works with, once the state is back; `limit`: commands in a batch."""
 
     def __init__(
-        self, service: Service, settings: Settings, engine: Engine, journal: Journal
+        self, log: logging.Logger, engine: Engine, journal: Journal, wires: Wires, limit: int
     ) -> None:
-        self._log = service.log
+        self._log = log
         self._engine = engine
         self._journal = journal
         self._status = engine.blocks["status"]
@@ -40,12 +61,11 @@ class Matcher:
             engine.blocks,
             last_seq=journal.next_seq - 1,
             last_ns=int(self._status["at_ns"][0]),
-            limit=settings.core.batch_limit,
+            limit=limit,
         )
-        self._orders = Pull(endpoints.ORDERS.limit)
-        self._orders.bind(endpoints.address(endpoints.ORDERS, service.run))
-        self._outbox = _outbox(service.run)
-        self._deep_words = shared.deep_requests(service.run, len(engine.blocks["instruments"]))
+        self._orders = wires.orders
+        self._outbox = wires.outbox
+        self._deep_words = wires.deep_words
         self._retry_ns = 0
         """When a full disk is tried again; 0: it is not full."""
         self._dropped_commands = 0
@@ -154,7 +174,10 @@ class Matcher:
             self._status["ready"] = 1
 
 
-def _outbox(run: Path) -> Outbox:
+def open_wires(run: Path, instruments: int) -> Wires:
+    """Bind and connect the real wires."""
+    orders = Pull(endpoints.ORDERS.limit)
+    orders.bind(endpoints.address(endpoints.ORDERS, run))
     events = Push(endpoints.EVENTS.limit)
     events.connect(endpoints.address(endpoints.EVENTS, run))
     market = Publish(endpoints.MARKET.limit)
@@ -165,4 +188,5 @@ def _outbox(run: Path) -> Outbox:
         wire.connect(endpoints.address(endpoints.REPLIES, run, slot))
         return wire
 
-    return Outbox(events, market, connect)
+    outbox = Outbox(events, market, connect)
+    return Wires(orders, outbox, shared.deep_requests(run, instruments))

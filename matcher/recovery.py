@@ -10,7 +10,7 @@ durable commands, so a journal that does not reach its place has lost some, and 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from matcher import capacity
 from matcher.core.engine import Engine
 from protocol.layout import Rows
 from runtime import clock, snapshot
+from runtime.journal import Disk, Journal, Policy
 from runtime.replay import AnotherJournal, JournalReader, note_place, resume
 
 TELL_NS = 1_000_000_000
@@ -87,6 +88,39 @@ def restore(
         engine.load(found.blocks)
         return reader
     return JournalReader(journal_folder(data_dir))
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a recovery did: from which snapshot (0: none), how many commands it replayed."""
+
+    journal: Journal
+    snapshot_seq: int
+    commands: int
+    torn: bool
+
+
+def recover(
+    engine: Engine,
+    data_dir: Path,
+    policy: Policy,
+    disk: Disk | None = None,
+    *,
+    tell: Callable[[int, float], None] | None = None,
+    tell_unusable: Callable[[str], None] | None = None,
+) -> Recovery:
+    """Bring an empty engine to the journal's end; the journal is then ready for more.
+
+    The caller holds the `JournalLock`. Readers see the books at once when the blocks are announced.
+
+    Raises: CorruptJournal; WrongVersion; JournalBroken; JournalFull.
+    """
+    reader = restore_newest(engine, data_dir, tell=tell_unusable)
+    snapshot_seq = reader.next_seq - 1
+    count = replay_into(engine, reader.read(), tell=tell)
+    journal = Journal(reader.folder, reader.place, policy, disk)
+    engine.publish()
+    return Recovery(journal, snapshot_seq, count, reader.torn)
 
 
 def check_usable(found: snapshot.Snapshot, engine: Engine) -> None:

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from protocol.layout import Rows
 from runtime import clock, snapshot
 from runtime.durable import DurableReader
 from runtime.log import facts
+from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, WrongVersion, segments_in
 from runtime.service import BadConfiguration, Service, run
 from runtime.shared import NotPublished, Reader
@@ -47,13 +48,18 @@ class Unfaithful(RuntimeError):
 
 
 class Snapshotter:
-    """An engine that follows the journal of a data directory, and the snapshots it leaves."""
+    """An engine that follows the journal of a data directory, and the snapshots it leaves.
 
-    def __init__(self, data_dir: Path, run_dir: Path, kept: int) -> None:
+    `durable` makes a reader of what is durable out of one of the journal.
+    """
+
+    def __init__(
+        self, data_dir: Path, durable: Callable[[JournalReader], DurableReader], kept: int
+    ) -> None:
         self._data_dir = data_dir
         self._kept = kept
         self.engine = Engine(capacity.recorded(journal_folder(data_dir)), private_memory)
-        self._reader = DurableReader(restore_newest(self.engine, data_dir), run_dir)
+        self._reader = durable(restore_newest(self.engine, data_dir))
         self.last_seq = self.seq
         """Command after which the last snapshot was taken; 0: none was."""
 
@@ -136,7 +142,11 @@ def serve(service: Service, settings: Settings) -> None:
     policy = settings.journal
     board = Reader(service.run)
     try:
-        keeper = Snapshotter(settings.data_dir, service.run, policy.snapshots_kept)
+        keeper = Snapshotter(
+            settings.data_dir,
+            lambda journal: DurableReader(journal, service.run),
+            policy.snapshots_kept,
+        )
     except (CorruptJournal, WrongVersion) as error:
         raise BadConfiguration(str(error)) from error
     service.ready(snapshot=keeper.last_seq)

@@ -57,10 +57,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Disk:
-    """The calls that can fail; a test gives others."""
+    """The calls that can fail, and the one that gives chance; a test gives others."""
 
     write: Callable[[int, bytes | memoryview, int], int] = os.pwrite
     sync: Callable[[int], None] = os.fdatasync
+    entropy: Callable[[int], bytes] = os.urandom
 
 
 class JournalLock:
@@ -120,7 +121,7 @@ class Journal:
             draft.unlink()
         if place is None:
             _sync_names(folder.parent)
-            journal_id = int.from_bytes(os.urandom(8), "little") | 1
+            journal_id = int.from_bytes(self._disk.entropy(8), "little") | 1
             self._place = self._new_segment(journal_id, first_seq=1, chain=journal_id)
             self._open()
         else:

@@ -15,6 +15,7 @@ from matcher.core.engine import Engine
 from matcher.recovery import replay_into, restore_newest, snapshot_folder
 from matcher.snapshotter import Snapshotter, Unfaithful
 from runtime import endpoints, shared, snapshot
+from runtime.durable import DurableReader
 from runtime.journal import Journal
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, segments_in
@@ -47,7 +48,9 @@ class Story:
         self.run = endpoints.run_dir(settings.data_dir)
         exchange.trade(random.Random(1), 5)
         published(exchange, self.run, exchange.journal.next_seq - 1)
-        self.keeper = Snapshotter(self.data_dir, self.run, kept)
+        self.keeper = Snapshotter(
+            self.data_dir, lambda journal: DurableReader(journal, self.run), kept
+        )
 
     def trade_and_take(self, seed: int, batches: int = 20) -> Path:
         self.exchange.trade(random.Random(seed), batches)

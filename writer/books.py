@@ -34,7 +34,10 @@ class Books:
 
     def add(self, events: Rows) -> None:
         """Take in whole commands."""
-        batch = project(events, self._holdings)
+        self.take(project(events, self._holdings))
+
+    def take(self, batch: Batch) -> None:
+        """Take in what one transaction of the writer writes."""
         for rows_by_table in (batch.appended, batch.replaced, batch.added):
             for name, rows in rows_by_table.items():
                 if name != _ORDERS and len(rows):

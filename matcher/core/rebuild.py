@@ -5,11 +5,11 @@ because every life of the matcher has a hash seed of its own.
 """
 
 from matcher.core.book import position_in, set_bit
-from matcher.core.indexes import FINISHED, id_tag, put, text_entry, text_tag
+from matcher.core.indexes import id_tag, put, text_entry, text_tag
 from matcher.core.kernel import entry, has_text, kernel, memory_at
-from matcher.core.rows import RESTING, WATCHING, MarketRow
+from matcher.core.rows import FINISHED, RESTING, WATCHING, MarketRow
 from matcher.core.state import Core
-from matcher.core.stops import FALLING, RISING, trigger_at
+from matcher.core.triggers import FALLING, RISING, trigger_at
 from protocol.board import OrderRow
 
 core_at = memory_at(Core)
@@ -45,13 +45,14 @@ def _mark_place(core: Core, order: OrderRow, slot: int) -> None:
         if core.levels[order.level].head == slot:
             set_bit(core, market, order.side, position_in(market, order.side, order.level))
     elif order.extra != 0 and core.extras[order.extra].place == WATCHING:
-        # A trailing stop that has seen no trade yet stands at no price: it is first nowhere.
-        if core.triggers[order.level].head == order.extra:
-            _mark_trigger(core, market, order.level)
+        _mark_trigger(core, market, order.level, order.extra)
 
 
 @kernel
-def _mark_trigger(core: Core, market: MarketRow, level: int) -> None:
+def _mark_trigger(core: Core, market: MarketRow, level: int, number: int) -> None:
+    # A trailing stop that has seen no trade yet stands at no price: it is first nowhere.
+    if core.triggers[level].head != number:
+        return
     falling = trigger_at(market, FALLING, 0)
     if level >= falling:
         set_bit(core, market, FALLING, level - falling)
