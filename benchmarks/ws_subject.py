@@ -16,7 +16,7 @@ import uvloop
 from broadcaster.history import Unavailable
 from broadcaster.recent import Past
 from broadcaster.server import Server
-from conf.settings import Ws
+from conf.sections import Ws
 from protocol.layout import rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event

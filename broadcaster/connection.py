@@ -25,7 +25,7 @@ from websockets.server import ServerProtocol
 from broadcaster import control
 from broadcaster.channels import TOO_SLOW, Channels
 from broadcaster.encode import MILLISECOND, frame_of
-from conf.settings import Ws
+from conf.sections import Ws
 
 MESSAGE_LIMIT = 1 << 17
 """Bytes of the largest message a client may send: subscriptions to the most streams fit twice."""

@@ -22,7 +22,7 @@ from broadcaster.messages import Body, Level, ServerShutdown
 from broadcaster.recent import Past
 from broadcaster.tapes import Need, Tapes
 from broadcaster.user_streams import UserStreams
-from conf.settings import Ws
+from conf.sections import Ws
 from protocol.board_reads import DepthView
 from protocol.layout import Rows
 from protocol.names import Instrument

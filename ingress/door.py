@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conf.settings import Rest
+from conf.sections import Rest
 from ingress import auth, errors
 from ingress.auth import Key, KeyRing
 from ingress.form import Form

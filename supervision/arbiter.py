@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from conf.settings import Supervision
+from conf.sections import Supervision
 from runtime import clock, endpoints, log
 from runtime.sockets import Pull
 from supervision.pids import group_of, send, send_group

@@ -14,7 +14,7 @@ that never goes back), asks what is due, and does it. The whole life of a proces
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from conf.settings import Supervision
+from conf.sections import Supervision
 from supervision.programs import Program
 
 

@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from conf.settings import Settings, Supervision
+from conf.sections import Supervision
+from conf.settings import Settings
 from runtime import endpoints, log
 from supervision import claim, status
 from supervision.arbiter import Arbiter

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from conf.settings import Rest
+from conf.sections import Rest
 from ingress import errors
 from ingress.app import create_app
 from ingress.auth import KeyRing, KeyRow, key_of

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from broadcaster.history import Unavailable
 from broadcaster.recent import Past
 from broadcaster.server import Server
-from conf.settings import Ws
+from conf.sections import Ws
 from protocol.names import Instrument
 from protocol.records import Event
 from protocol.tape import AggTrade

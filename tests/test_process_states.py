@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conf.settings import Supervision
+from conf.sections import Supervision
 from supervision.programs import Program
 from supervision.states import TRANSITIONS, Cause, Due, Process, State
 

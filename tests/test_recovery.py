@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.settings import Core, Settings
+from conf.sections import Core
+from conf.settings import Settings
 from matcher import capacity, replay_events
 from matcher.bootstrap import opening_batches
 from matcher.core.engine import Engine

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from conf.settings import Settings, Supervision
+from conf.sections import Supervision
+from conf.settings import Settings
 from supervision import page, status
 from supervision.pids import alive, born, identity
 from supervision.programs import Program

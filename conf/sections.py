@@ -1,0 +1,235 @@
+"""The sections of the settings: every field with its unit, range, default and why."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def setting(
+    default: Any,
+    why: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one field of a section."""
+    about = {"why": why, "unit": unit, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The REST door (ingress)."""
+
+    host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
+    port: int = setting(3000, "REST and the terminal", low=0, high=65535)
+    workers: int = setting(
+        1, "one worker per spare core; a worker is never the limit of the matcher", low=1, high=64
+    )
+    answer_timeout_s: float = setting(
+        10.0, "then the answer is -1007, status unknown", unit="s", low=0.1, high=60
+    )
+    history_wait_s: float = setting(
+        2.0, "how long a read waits for the writer's watermark before 503", unit="s", low=0, high=30
+    )
+    max_body_bytes: int = setting(
+        65536, "largest request body", unit="bytes", low=1024, high=1 << 24
+    )
+    recv_window_ms: int = setting(
+        5000, "recvWindow when a request brings none", unit="ms", low=1, high=60000
+    )
+    weight_limit: int = setting(
+        600_000,
+        "request weight per address and minute; generous, it is your own exchange",
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True)
+class Ws:
+    """The WebSocket door (broadcaster)."""
+
+    host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
+    port: int = setting(4000, "market and user streams", low=0, high=65535)
+    send_buffer_bytes: int = setting(
+        65536,
+        "SO_SNDBUF: small enough that a slow reader is seen",
+        unit="bytes",
+        low=4096,
+        high=1 << 24,
+    )
+    backlog_bytes: int = setting(
+        262144,
+        "what may wait for one slow reader before its data is conflated",
+        unit="bytes",
+        low=16384,
+        high=1 << 28,
+    )
+    max_streams: int = setting(1024, "streams per connection", low=1, high=10000)
+    depth_interval_ms: int = setting(1000, "window of <symbol>@depth", unit="ms", low=1, high=10000)
+    ping_interval_s: float = setting(
+        20.0, "a ping frame to every connection", unit="s", low=1, high=3600
+    )
+    pong_timeout_s: float = setting(
+        60.0, "no pong for so long closes the connection", unit="s", low=1, high=3600
+    )
+    tick_ms: float = setting(
+        2.0,
+        "messages of so long leave in one write; the first after a pause leaves at once",
+        unit="ms",
+        low=0,
+        high=100,
+    )
+    slow_reader_s: float = setting(
+        10.0,
+        "a reader that is behind for so long is disconnected",
+        unit="s",
+        low=0.1,
+        high=600,
+    )
+    messages_limit: int = setting(
+        50,
+        "frames a client may send in a second, pings and pongs too; the dialect's own limit is 5",
+        low=1,
+        high=100_000,
+    )
+    max_connections: int = setting(
+        10_000, "open connections; the next one is answered 503", low=1, high=1 << 20
+    )
+    connects_limit: int = setting(
+        100_000,
+        "connections an address may open in 5 minutes; the dialect's own limit is 300",
+        low=1,
+        high=10**9,
+    )
+    connection_s: float = setting(
+        86400.0, "a connection ends when it is so old", unit="s", low=1, high=10**9
+    )
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal (matcher): the durable truth."""
+
+    sync: str = setting(
+        "batch",
+        "batch: nothing acknowledged is lost; interval, off: weaker, see docs/operations.md",
+        choices=("batch", "interval", "off"),
+    )
+    interval_ms: int = setting(
+        100,
+        "with sync = interval: the longest time between two syncs, and what a power cut may lose",
+        unit="ms",
+        low=1,
+        high=10000,
+    )
+    segment_bytes: int = setting(
+        256 << 20,
+        "size of a segment; a new one is started when it is full",
+        unit="bytes",
+        low=1 << 20,
+        high=1 << 34,
+    )
+    snapshot_every_s: float = setting(
+        300.0,
+        "a snapshot of the state after so long, if anything happened: bounds the time of a recovery",
+        unit="s",
+        low=1,
+        high=86400,
+    )
+    snapshot_every_commands: int = setting(
+        5_000_000, "and sooner after so many commands", low=1, high=10**12
+    )
+    snapshots_kept: int = setting(
+        3, "the newest so many; an older one is used when a newer one is damaged", low=1, high=1000
+    )
+    keep: str = setting(
+        "all",
+        "all: no segment is ever removed; needed: those go that are older than every kept snapshot "
+        "and in the database, so the state cannot be proved from the first command on any more",
+        choices=("all", "needed"),
+    )
+
+
+@dataclass(frozen=True)
+class Core:
+    """Capacities of the matching core. Reaching one is a clean rejection."""
+
+    orders: int = setting(1 << 20, "live orders", low=16, high=1 << 26)
+    extras: int = setting(
+        1 << 18, "live orders with a stop, iceberg, list, strategy or expiry", low=16, high=1 << 26
+    )
+    accounts: int = setting(10_000, "accounts", low=2, high=1 << 22)
+    assets: int = setting(64, "assets", low=2, high=4096)
+    instruments: int = setting(256, "instruments", low=1, high=4096)
+    account_orders: int = setting(4096, "open orders of one account", low=1, high=1 << 20)
+    depth_levels: int = setting(
+        100, "levels a side in the snapshot published with every batch", low=1, high=5000
+    )
+    lists: int = setting(1 << 16, "live order lists", low=1, high=1 << 24)
+    dedupe_window_s: float = setting(
+        600.0,
+        "how long a finished order's text id stays taken; 0: not at all",
+        unit="s",
+        low=0,
+        high=86400,
+    )
+    dedupe_capacity: int = setting(1 << 20, "finished text ids remembered", low=1, high=1 << 26)
+    references: int = setting(
+        1 << 18, "external ids of deposits and withdrawals remembered", low=1, high=1 << 26
+    )
+    batch_limit: int = setting(1024, "commands matched at a time", low=1, high=65536)
+
+
+@dataclass(frozen=True)
+class Database:
+    """The books of record (writer, and history reads of ingress)."""
+
+    dsn: str = setting("", "empty: the supervisor runs its own PostgreSQL in the data directory")
+    bin_dir: str = setting(
+        "", "where initdb and postgres are; empty: the wheel's, else the system's"
+    )
+    batch_limit: int = setting(20_000, "events written in one transaction", low=100, high=1_000_000)
+    statement_timeout_s: float = setting(
+        60.0, "a statement that takes longer is given up and retried", unit="s", low=1, high=3600
+    )
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """How the supervisor watches."""
+
+    backoff_first_s: float = setting(
+        0.2, "wait before the first restart of a process that died", unit="s", low=0.01, high=60
+    )
+    backoff_limit_s: float = setting(
+        10.0, "longest wait between restarts", unit="s", low=0.1, high=600
+    )
+    healthy_after_s: float = setting(
+        10.0, "a process that ran so long starts its backoff anew", unit="s", low=0.1, high=600
+    )
+    ready_timeout_s: float = setting(
+        120.0, "a process that is not ready by then is started again", unit="s", low=1, high=3600
+    )
+    start_tries: int = setting(
+        5,
+        "a process that dies so often before the exchange has been up once ends the start",
+        low=1,
+        high=1000,
+    )
+    silence_limit_s: float = setting(
+        90.0,
+        "a ready process that has said nothing for so long is stuck: killed and started again; "
+        "longer than database.statement_timeout_s, for the writer waits in a statement",
+        unit="s",
+        low=2,
+        high=3600,
+    )
+    stop_timeout_s: float = setting(
+        15.0, "then a process that does not stop is killed", unit="s", low=1, high=600
+    )
+    log_level: str = setting(
+        "INFO", "how much the log says", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
