@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from conf.settings import Rest, Settings, Ws, to_environ
+from conf.sections import Rest, Ws
+from conf.settings import Settings, to_environ
 from runtime import endpoints
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.shared import NotPublished, Reader
