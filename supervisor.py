@@ -25,7 +25,7 @@ from runtime.service import BadConfiguration
 from supervision import claim, page, status
 from supervision.arbiter import Arbiter
 from supervision.pids import send
-from supervision.programs import STOP_ORDER, table
+from supervision.programs import stop_order, table
 
 SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
@@ -71,7 +71,7 @@ def up(args: argparse.Namespace) -> int:
 
     arbiter = Arbiter(
         programs,
-        STOP_ORDER,
+        stop_order(programs),
         settings.supervision,
         run,
         {**os.environ, **to_environ(full)},
@@ -98,7 +98,8 @@ def down(args: argparse.Namespace) -> int:
         print(f"stopped {left} processes that had lost their supervisor" if left else "not running")
         return 0
     send(pid, signal.SIGTERM)
-    deadline = time.monotonic() + patience_s * len(STOP_ORDER)
+    # They may have to be waited for one after the other.
+    deadline = time.monotonic() + patience_s * len(status.told(run)["processes"])
     while claim.owner(settings.data_dir) == pid:
         if time.monotonic() > deadline:
             raise Refused(f"the supervisor (pid {pid}) is still stopping: see its log")

@@ -79,6 +79,9 @@ class OneMarket:
     def depth(self, instrument: int) -> None:
         """Return no depth: no stream of the bench tells one."""
 
+    def state(self, instrument: int) -> None:
+        """Return no state: no stream of the bench tells one."""
+
     def clock_ns(self) -> int:
         """Return the time of nothing: no candle is told."""
         return 0

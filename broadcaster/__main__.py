@@ -1,4 +1,4 @@
-"""The broadcaster process: `python -m broadcaster`."""
+"""The broadcaster process: `python -m broadcaster [NAME]`; several share one port, each with its name."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return service.BAD_CONFIGURATION
     body = functools.partial(_run, settings)
-    return service.run("broadcaster", settings.data_dir, settings.supervision.log_level, body)
+    name = sys.argv[1] if len(sys.argv) > 1 else "broadcaster"
+    return service.run(name, settings.data_dir, settings.supervision.log_level, body)
 
 
 def _run(settings: Settings, process: Service) -> None:

@@ -1,6 +1,7 @@
 """Names of instruments, assets and groups out of shared memory, read when they are first needed."""
 
 from protocol.board_reads import Board, DepthView, Unreadable
+from protocol.layout import Rows
 from protocol.names import Asset, Instrument, assets_on, instruments_on
 from protocol.user_feed import Names
 from runtime.shared import NotPublished
@@ -28,6 +29,13 @@ class Catalogue:
         try:
             return self._board.depth(instrument)
         except (NotPublished, Unreadable):
+            return None
+
+    def state(self, instrument: int) -> Rows | None:
+        """Return a copy of an instrument's market state; None while there is none to read."""
+        try:
+            return self._board.instrument(instrument)
+        except NotPublished:
             return None
 
     def clock_ns(self) -> int:

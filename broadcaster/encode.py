@@ -11,6 +11,7 @@ from typing import Any
 
 from broadcaster.messages import (
     Aggregate,
+    Auction,
     AveragePrice,
     Body,
     BookTicker,
@@ -18,6 +19,7 @@ from broadcaster.messages import (
     Kline,
     Level,
     PartialDepth,
+    Phase,
     ServerShutdown,
     Ticker,
     Tickers,
@@ -26,6 +28,7 @@ from broadcaster.messages import (
 )
 from protocol.names import Instrument
 from protocol.tape import AVERAGE_DECIMALS, average_price, change_percent, flat_candle
+from protocol.terms import SessionPhase, Side
 from protocol.units import to_text
 
 MILLISECOND = 1_000_000
@@ -179,6 +182,25 @@ def _average_price(body: AveragePrice, unit_ns: int) -> str:
     )
 
 
+def _phase(body: Phase, unit_ns: int) -> str:
+    return (
+        f'{{"e":"phase","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+        f'"T":{body.at_ns // unit_ns},"p":"{SessionPhase(body.phase).name}",'
+        f'"u":{body.until_ns // unit_ns},"r":"{body.instrument.price(body.reference_price)}"}}'
+    )
+
+
+def _auction(body: Auction, unit_ns: int) -> str:
+    instrument = body.instrument
+    side = f'"{Side(body.imbalance_side).name}"' if body.imbalance_qty else "null"
+    return (
+        f'{{"e":"auction","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f'"T":{body.at_ns // unit_ns},"x":"{"UNCROSSED" if body.uncrossed else "INDICATED"}",'
+        f'"p":"{instrument.price(body.price)}","q":"{instrument.qty(body.paired_qty)}",'
+        f'"i":"{instrument.qty(body.imbalance_qty)}","S":{side}}}'
+    )
+
+
 def _user_report(body: UserReport, unit_ns: int) -> str:
     return json.dumps(body.report.told(body.told_ns, unit_ns), separators=(",", ":"))
 
@@ -206,6 +228,8 @@ _WRITERS: dict[type, Callable[[Any, int], str]] = {
     Ticker: _ticker,
     Tickers: _tickers,
     AveragePrice: _average_price,
+    Phase: _phase,
+    Auction: _auction,
     UserReport: _user_report,
     ServerShutdown: _server_shutdown,
 }

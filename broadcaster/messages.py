@@ -110,6 +110,30 @@ class Tickers(NamedTuple):
     tickers: Sequence[Ticker]
 
 
+class Phase(NamedTuple):
+    """`<symbol>@phase`: the session phase, the reference price, and when it ends (0: not planned)."""
+
+    instrument: Instrument
+    phase: int
+    reference_price: int
+    at_ns: int
+    until_ns: int
+    told_ns: int
+
+
+class Auction(NamedTuple):
+    """`<symbol>@auction`: what an uncross would do now, or did (`uncrossed`); price 0: nothing."""
+
+    instrument: Instrument
+    price: int
+    paired_qty: int
+    imbalance_qty: int
+    imbalance_side: int
+    uncrossed: bool
+    at_ns: int
+    told_ns: int
+
+
 class UserReport(NamedTuple):
     """What one account is told on its listen key."""
 
@@ -127,6 +151,8 @@ Body = (
     | Ticker
     | AveragePrice
     | Tickers
+    | Phase
+    | Auction
     | UserReport
     | ServerShutdown
 )

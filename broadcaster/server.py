@@ -20,6 +20,7 @@ from broadcaster.history import Unavailable
 from broadcaster.intake import Intake
 from broadcaster.messages import Body, Level, ServerShutdown
 from broadcaster.recent import Past
+from broadcaster.sessions import Sessions
 from broadcaster.tapes import Need, Tapes
 from broadcaster.user_streams import UserStreams
 from conf.sections import Ws
@@ -64,6 +65,9 @@ class Market(Protocol):
 
     def depth(self, instrument: int) -> DepthView | None:
         """Return the newest published depth; None while there is none to read."""
+
+    def state(self, instrument: int) -> Rows | None:
+        """Return a copy of an instrument's market state; None while there is none to read."""
 
     def clock_ns(self) -> int:
         """Return a time before which everything that was stamped has been told; 0 when not known."""
@@ -112,6 +116,7 @@ class Server:
         self._intake = Intake()
         self._tapes = Tapes(self.channels, self._best)
         self._feed = Feed(market.instruments, market.depth, self._tapes, self.channels)
+        self._sessions = Sessions(market.instruments, market.state, self.channels)
         self._market = market
         self._history = history
         self._keeper: asyncio.Task[None] | None = None
@@ -145,8 +150,13 @@ class Server:
         """
         loop = asyncio.get_running_loop()
         self._feed.learn()
+        self._sessions.learn()
         self._listener = await loop.create_server(
-            lambda: Connection(self), self.ws.host, self.ws.port, backlog=1024
+            lambda: Connection(self),
+            self.ws.host,
+            self.ws.port,
+            backlog=1024,
+            reuse_port=self.ws.workers > 1,
         )
         self._source.attach(loop, self._take, FRAMES_AT_ONCE)
         self._every(FAST_WINDOW_S, self._close_fast_windows)
@@ -222,8 +232,10 @@ class Server:
             if after_gap:
                 self._log.warning("events were missed: %d so far", self._intake.lost)
                 self._feed.doubt(now_ns)
+                self.channels.publish(self._sessions.afresh(now_ns))
                 self._end_user_streams()
             self.channels.publish(self._feed.take(fresh, now_ns))
+            self.channels.publish(self._sessions.take(fresh, now_ns))
             self.channels.publish(self._users.take(fresh, now_ns))
 
     def _end_user_streams(self) -> None:
@@ -284,7 +296,12 @@ class Server:
             self._tapes.fill(need.number, trades)
 
     def _current(self, stream: str) -> Body | None:
-        return self._feed.current(stream) or self._tapes.current(stream, clock.wall_ns())
+        now_ns = clock.wall_ns()
+        return (
+            self._feed.current(stream)
+            or self._sessions.current(stream, now_ns)
+            or self._tapes.current(stream, now_ns)
+        )
 
     def _best(self, number: int) -> tuple[Level, Level] | None:
         view = self._market.depth(number)

@@ -53,6 +53,12 @@ class Ws:
 
     host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
     port: int = setting(4000, "market and user streams", low=0, high=65535)
+    workers: int = setting(
+        1,
+        "broadcaster processes that share the port; the limits below are those of each",
+        low=1,
+        high=64,
+    )
     send_buffer_bytes: int = setting(
         65536,
         "SO_SNDBUF: small enough that a slow reader is seen",

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from conf.settings import Settings
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION
 
-STOP_ORDER = ("ingress", "matcher", "writer", "broadcaster", "postgres")
+_STOP_ORDER = ("ingress", "matcher", "writer", "broadcaster", "postgres")
 """No new requests; the matcher answers what it has taken; the writer stores what the matcher told;
 the streams end; the database last. Each has ended before the next is asked."""
 
@@ -58,16 +58,28 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
             needs=("matcher", "writer"),
             voices=settings.rest.workers,
         ),
-        Program("broadcaster", python("broadcaster"), needs=("ingress",)),
+        *_broadcasters(settings.ws.workers),
     ]
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
     return programs, settings
 
 
+def stop_order(programs: Sequence[Program]) -> list[str]:
+    """Return the names of the programs whose stop has an order, first to last."""
+    kinds = {program.name: program.name.partition("-")[0] for program in programs}
+    return [name for kind in _STOP_ORDER for name, of in kinds.items() if of == kind]
+
+
 def python(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the argument list that runs a module with this very interpreter."""
     return (sys.executable, "-m", module, *arguments)
+
+
+def _broadcasters(workers: int) -> list[Program]:
+    """Return the broadcasters: processes of their own on one port, so that one can end alone."""
+    names = ["broadcaster", *(f"broadcaster-{number}" for number in range(2, workers + 1))]
+    return [Program(name, python("broadcaster", name), needs=("ingress",)) for name in names]
 
 
 def _embedded(postgres: EmbeddedPostgres) -> list[Program]:

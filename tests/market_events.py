@@ -10,12 +10,12 @@ from broadcaster.feed import Feed
 from broadcaster.intake import Intake
 from broadcaster.messages import Message
 from broadcaster.tapes import Tapes
-from protocol.board import DepthLevel
+from protocol.board import DepthLevel, InstrumentRow
 from protocol.board_reads import DepthView
 from protocol.layout import Rows, rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event
-from protocol.terms import EventFlag, EventKind, Side
+from protocol.terms import EventFlag, EventKind, SessionPhase, Side
 from protocol.user_feed import Names
 from runtime import clock
 
@@ -41,6 +41,8 @@ class HandMarket:
         self.books: list[dict[Side, dict[int, int]]] = [
             {Side.BUY: {}, Side.SELL: {}} for _ in range(instruments)
         ]
+        self.states = rows_of(InstrumentRow, instruments)
+        self.states["phase"] = SessionPhase.CONTINUOUS
         self._seq = 0
         self._event_seq = 0
         self._events: list[Rows] = []
@@ -89,9 +91,11 @@ class HandMarket:
         event["account"], event["asset"] = account, asset
         event["last_qty"] = event["base_free"] = amount
 
-    def other(self, kind: EventKind) -> None:
-        """Let something happen that no public stream tells."""
-        self._event(kind, 0)
+    def other(self, kind: EventKind, **facts: int) -> None:
+        """Let something else happen to the first instrument."""
+        event = self._event(kind, 0)
+        for name, value in facts.items():
+            event[name] = value
 
     def rows(self) -> Rows:
         """Take away the events made so far."""
@@ -102,6 +106,10 @@ class HandMarket:
     def instruments(self) -> tuple[Instrument, ...]:
         """List the instruments, as the board does."""
         return (BTCUSDT, ETHUSDT)[: len(self.books)]
+
+    def state(self, instrument: int) -> Rows:
+        """Show the market state of an instrument, as the board does."""
+        return self.states[instrument]
 
     def clock_ns(self) -> int:
         """Tell the matcher's clock, which runs like ours."""

@@ -1,9 +1,11 @@
 """The broadcaster as a process of its own: it waits for the matcher, serves, and stops in good order."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,7 +45,7 @@ class StandIn:
         self.reports.bind(address(REPORTS, self.run))
         self.epoch = 0
         self.blocks: Blocks | None = None
-        self.child: subprocess.Popen[bytes] | None = None
+        self.children: list[subprocess.Popen[bytes]] = []
 
     def new_life(self) -> None:
         """Publish a board as a matcher does that has just come up."""
@@ -83,12 +85,13 @@ class StandIn:
         self.wire = Publish(MARKET.limit)
         self.wire.bind(address(MARKET, self.run))
 
-    def start(self, **environ: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str = "broadcaster", **environ: str) -> subprocess.Popen[bytes]:
         settings = {"OPENBOURSE_DATA_DIR": str(self.data_dir), "OPENBOURSE_WS_PORT": "0", **environ}
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "broadcaster"], cwd=ROOT, env={**os.environ, **settings}
+        child = subprocess.Popen(
+            [sys.executable, "-m", "broadcaster", name], cwd=ROOT, env={**os.environ, **settings}
         )
-        return self.child
+        self.children.append(child)
+        return child
 
     def report(self, what: str) -> dict[str, Any]:
         """Wait for a report of this kind."""
@@ -102,9 +105,9 @@ class StandIn:
         raise AssertionError(f"no report {what!r}")
 
     def close(self) -> None:
-        if self.child is not None and self.child.poll() is None:
-            self.child.kill()
-            self.child.wait()
+        for child in self.children:
+            child.kill()
+            child.wait()
         if self.blocks is not None:
             self.blocks.remove()
         self.wire.close()
@@ -138,9 +141,11 @@ def _trade(matcher: StandIn) -> None:
         matcher.market.trade(Side.SELL, 110, 1)
 
 
-def _send_until_heard(matcher: StandIn, client: ClientConnection) -> dict[str, Any]:
+def _send_until_heard(
+    matcher: StandIn, client: ClientConnection, frame: bytes = b""
+) -> dict[str, Any]:
     """Send one frame again and again until something is heard: connecting the wire takes a moment."""
-    frame = matcher.frame()
+    frame = frame or matcher.frame()
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         matcher.wire.send(frame)
@@ -191,6 +196,40 @@ def test_a_matcher_restart_that_loses_nothing_leaves_no_hole_for_connected_clien
                 told = _heard(client)
             assert (told["data"]["U"], told["data"]["u"]) == (life, life)
             matcher.restart()
+
+
+def test_workers_share_a_port_and_one_that_is_killed_takes_only_its_own_clients_along(matcher):
+    matcher.new_life()
+    with socket.create_server(("127.0.0.1", 0)) as trial:
+        shared = {"OPENBOURSE_WS_WORKERS": "2", "OPENBOURSE_WS_PORT": str(trial.getsockname()[1])}
+    names = ("broadcaster", "broadcaster-2")
+    children = {matcher.start(name, **shared).pid for name in names}
+    told = [matcher.report("ready") for _ in names]
+    assert {one["process"] for one in told} == set(names)
+    url = f"ws://127.0.0.1:{shared['OPENBOURSE_WS_PORT']}/ws/btcusdt@trade"
+    with contextlib.ExitStack() as sockets:
+        clients = [
+            sockets.enter_context(connect(url, compression=None, open_timeout=PATIENCE_S))
+            for _ in range(32)
+        ]
+        _trade(matcher)
+        frame = matcher.frame()
+        assert _send_until_heard(matcher, clients[0], frame)["t"] == FIRST_TRADE_ID
+        assert {_sent_again(matcher, client, frame) for client in clients[1:]} == {FIRST_TRADE_ID}
+        os.kill(children.pop(), signal.SIGKILL)
+        _trade(matcher)
+        matcher.wire.send(matcher.frame())
+        alive = 0
+        for client in clients:
+            with contextlib.suppress(ConnectionClosed):
+                assert _heard(client)["t"] == FIRST_TRADE_ID + 1
+                alive += 1
+        # By the hash of their ports: all of 32 in one process is once in two thousand million.
+        assert 0 < alive < len(clients)
+
+
+def _sent_again(matcher: StandIn, client: ClientConnection, frame: bytes) -> int:
+    return int(_send_until_heard(matcher, client, frame)["t"])
 
 
 def test_an_address_that_cannot_be_had_is_a_matter_of_configuration(matcher):

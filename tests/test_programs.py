@@ -1,0 +1,31 @@
+"""The table of programs: who is in it, and in which order they stop."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from conf.sections import Database, Ws
+from conf.settings import Settings
+from supervision.programs import stop_order, table
+
+
+def _settings(workers: int) -> Settings:
+    # With a DSN no embedded PostgreSQL is looked for.
+    return replace(
+        Settings(data_dir=Path("data")),
+        ws=Ws(workers=workers),
+        database=Database(dsn="dbname=books"),
+    )
+
+
+def test_every_stream_worker_is_a_program_of_its_own(tmp_path: Path) -> None:
+    programs, _ = table(_settings(3), tmp_path)
+    streams = [one for one in programs if one.name.startswith("broadcaster")]
+    assert [one.name for one in streams] == ["broadcaster", "broadcaster-2", "broadcaster-3"]
+    # Each reports under its own name.
+    assert [one.argv[-1] for one in streams] == [one.name for one in streams]
+
+
+def test_streams_end_after_the_books_are_written(tmp_path: Path) -> None:
+    programs, _ = table(_settings(2), tmp_path)
+    order = ["ingress", "matcher", "writer", "broadcaster", "broadcaster-2"]
+    assert stop_order(programs) == order
