@@ -8,12 +8,12 @@ import sys
 
 import uvloop
 
-from broadcaster.catalogue import Catalogue
 from broadcaster.history import RestHistory
 from broadcaster.server import Server
 from conf.settings import Settings, WrongSetting, load
 from protocol.board_reads import Board
 from runtime import service
+from runtime.catalogue import Catalogue
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.service import BadConfiguration, Service

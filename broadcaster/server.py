@@ -58,7 +58,7 @@ class Source(Protocol):
 
 
 class Market(Protocol):
-    """What is read beside the events (`broadcaster.catalogue.Catalogue`)."""
+    """What is read beside the events (`runtime.catalogue.Catalogue`)."""
 
     def instruments(self) -> Sequence[Instrument]:
         """Return all instruments, by number."""

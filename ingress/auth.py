@@ -276,6 +276,8 @@ def check_signature(key: Key, form: Form) -> None:
 
     Raises: Refused (-1102, -1022).
     """
+    if form.proved:
+        return
     if not form.signature:
         raise errors.mandatory("signature")
     if not key.seal.fits(form.signature, form.payload):

@@ -18,11 +18,15 @@ PARAM_LIMIT = 100
 
 @dataclass(slots=True)
 class Form:
-    """The parameters of one request, decoded, and the bytes that its signature covers."""
+    """The parameters of one request, decoded, and the bytes that its signature covers.
+
+    `proved`: the holder of the key is known already (a WebSocket session), no signature is needed.
+    """
 
     fields: dict[str, str]
     signature: str | None
     payload: bytes
+    proved: bool = False
 
 
 def read_form(query: bytes, body: bytes) -> Form:

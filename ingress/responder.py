@@ -2,11 +2,13 @@
 
 Nothing a client sends may do more than get a refusal in the dialect's JSON: whatever an operation
 raises ends as a reply. Two ways lead to `answer`: Falcon routes every path and answers those that
-do not exist; and the lane, for requests that need no routing (`ingress/connection.py`).
+do not exist; and the lane, for requests that need no routing (`ingress/connection.py`). The WebSocket API
+(`ingress/ws_api.py`) comes in by `fulfil`, which both share.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import falcon.asgi
@@ -14,7 +16,7 @@ import msgspec
 
 from ingress import errors
 from ingress.door import Asked, Door, Operation
-from ingress.form import read_form
+from ingress.form import Form, read_form
 from ingress.params import Request
 from protocol.board_reads import Unreadable
 from runtime.shared import NotPublished
@@ -28,6 +30,14 @@ Serve = Callable[[Headers, bytes, bytes, str], Coroutine[Any, Any, "Reply"]]
 log = logging.getLogger("ingress")
 _encode = msgspec.json.encode
 _API_KEY, _TIME_UNIT = b"x-mbx-apikey", b"x-mbx-time-unit"
+
+
+class Asking(NamedTuple):
+    """Who asks, before anything is checked: the key's text, the unit of time, the address."""
+
+    api_key: bytes
+    unit: bytes
+    address: str
 
 
 class Reply(NamedTuple):
@@ -51,7 +61,7 @@ class Reply(NamedTuple):
         return head
 
 
-async def answer(
+def answer(
     door: Door,
     request: Request,
     operation: Operation,
@@ -59,18 +69,31 @@ async def answer(
     query: bytes,
     body: bytes,
     address: str,
-) -> Reply:
-    """Do one request and make its reply, whatever it is; `sent` are the client's headers."""
-    asked: Asked | None = None
+) -> Coroutine[Any, Any, Reply]:
+    """Do one REST request and make its reply, whatever it is; `sent` are the client's headers."""
     api_key = unit = b""
     for name, value in sent:
         if name == _API_KEY:
             api_key = value
         elif name == _TIME_UNIT:
             unit = value
+    # A GET has its parameters in the query string alone (API section 1).
+    form = partial(read_form, query, b"" if request.verb == "GET" else body)
+    return fulfil(door, request, operation, form, Asking(api_key, unit, address))
+
+
+async def fulfil(
+    door: Door,
+    request: Request,
+    operation: Operation,
+    form_of: Callable[[], Form],
+    asking: Asking,
+) -> Reply:
+    """Do one request and make its reply, whatever door it came by; `form_of` may refuse."""
+    asked: Asked | None = None
+    api_key, unit, address = asking
     try:
-        # A GET has its parameters in the query string alone (API section 1).
-        form = read_form(query, b"" if request.verb == "GET" else body)
+        form = form_of()
         key = await door.key(request, api_key, address) if request.permission else None
         asked = door.admit(request, form, key, unit)
         told = await operation(door, asked)
