@@ -69,7 +69,7 @@ def create_account(settings: Settings, name: str, deposits: dict[str, str]) -> d
         for number, units in amounts:
             desk.ask(_money(CommandKind.DEPOSIT, account, number, units, _reference()))
         key = api_keys.new_key(account)
-        api_keys.keep(connection, key)
+        api_keys.keep(settings, connection, key)
     return {"account": account, "name": name, "api_key": key.api_key, "secret": key.secret}
 
 

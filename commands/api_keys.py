@@ -5,6 +5,7 @@ import secrets
 import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ingress.auth import KeyRow, UnusableKey, key_of
 from protocol.board_reads import Board
 from runtime import endpoints
 from runtime.postgres import EmbeddedPostgres, NoPostgres
+from runtime.vault import NoKey, Vault, key_file
 from writer.keys import KEY_TYPES, PERMISSIONS, ApiKey, add_key, keys_of, revoke_key
 from writer.store import Connection, Lost, connect, lost_when_broken
 
@@ -71,19 +73,33 @@ def new_key(account: int) -> ApiKey:
     return ApiKey(_random_text(), account, _random_text())
 
 
-def keep(connection: Connection, key: ApiKey) -> None:
-    """Make a key usable.
+def keep(settings: Settings, connection: Connection, key: ApiKey) -> None:
+    """Make a key usable; what HMAC signs with is sealed first, public keys are no secrets.
 
     Raises: Refused, saying how to make a key later.
     """
+    kept = key
+    if key.key_type == "HMAC":
+        kept = replace(key, secret=vault(settings).seal(key.api_key, key.secret))
     try:
         with lost_when_broken():
-            add_key(connection, key)
+            add_key(connection, kept)
     except Lost as lost:
         raise Refused(
             f"the account {key.account} is there, but the database was lost before its key was kept "
             f"({lost}): make one with `openbourse account key create '#{key.account}'`"
         ) from lost
+
+
+def vault(settings: Settings) -> Vault:
+    """Open the vault of these settings.
+
+    Raises: Refused.
+    """
+    try:
+        return Vault(key_file(settings.data_dir, settings.database.key_file))
+    except NoKey as error:
+        raise Refused(str(error)) from error
 
 
 def number_of(board: Board, name: str) -> int:
@@ -113,7 +129,7 @@ def _create(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     except UnusableKey as error:
         raise Refused(str(error)) from error
     with database(settings) as connection:
-        keep(connection, key)
+        keep(settings, connection, key)
     told = {"account": account, "api_key": key.api_key, "key_type": key.key_type}
     return told if args.public_key else {**told, "secret": key.secret}
 

@@ -52,7 +52,7 @@ def _keys(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]
         if kept.get("api_key") in usable:
             return kept
         key = api_keys.new_key(account)
-        api_keys.keep(connection, key)
+        api_keys.keep(settings, connection, key)
     return {"account": str(account), "api_key": key.api_key, "secret": key.secret}
 
 

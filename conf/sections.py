@@ -197,6 +197,11 @@ class Database:
     bin_dir: str = setting(
         "", "where initdb and postgres are; empty: the wheel's, else the system's"
     )
+    key_file: str = setting(
+        "",
+        "the file with the key that secrets of API keys are sealed with; empty: secrets.key in the data "
+        "directory; hosts that share the database share the file",
+    )
     batch_limit: int = setting(20_000, "events written in one transaction", low=100, high=1_000_000)
     statement_timeout_s: float = setting(
         60.0, "a statement that takes longer is given up and retried", unit="s", low=1, high=3600

@@ -9,6 +9,7 @@ from conf import settings as configuration
 from ingress.life import Life
 from runtime import log
 from runtime.service import BAD_CONFIGURATION
+from runtime.vault import NoKey, Vault, key_file
 
 
 class Ingress(Application):  # type: ignore[misc]
@@ -34,8 +35,10 @@ def application() -> Life:
 def main() -> int:
     """Run until stopped; the exit status."""
     try:
-        configuration.load()
-    except configuration.WrongSetting as error:
+        settings = configuration.load()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        Vault(key_file(settings.data_dir, settings.database.key_file))
+    except (configuration.WrongSetting, NoKey) as error:
         log.open_log("ingress").critical("bad configuration: %s", error)
         return BAD_CONFIGURATION
     Ingress("python -m ingress").run()

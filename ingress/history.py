@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from ingress import errors, queries
 from ingress.auth import Key, KeyRing, KeyRow, UnusableKey, key_of
+from runtime.vault import NotSealed, Vault
 
 CONNECTIONS = 4
 """Database connections of one worker; more reads than that wait for one."""
@@ -158,16 +159,17 @@ class Watermark:
 class KeyFeed:
     """Keeps a KeyRing as the books of record have it, revocations at once."""
 
-    def __init__(self, connect: Connect, pool: Pool) -> None:
+    def __init__(self, connect: Connect, pool: Pool, vault: Vault) -> None:
         self._connect = connect
         self._pool = pool
+        self._vault = vault
 
     async def look_up(self, api_key: str) -> Key | None:
         """Read one live key.
 
         Raises: Refused (-1001) when the database is away.
         """
-        return _first_key(await self._pool.fetch(queries.ONE_KEY, [api_key]))
+        return self._first(await self._pool.fetch(queries.ONE_KEY, [api_key]))
 
     async def follow(self, ring: KeyRing, loaded: asyncio.Event) -> None:
         """Load all keys, then follow the channel `api_keys`, until cancelled.
@@ -182,31 +184,31 @@ class KeyFeed:
                     # Listening first: a change made while the keys are read is told afterwards.
                     await connection.execute("listen api_keys")
                     rows = await (await connection.execute(queries.ALL_KEYS)).fetchall()
-                    ring.replace(_keys(rows))
+                    ring.replace(self._live(rows))
                     loaded.set()
                     again_s = _AGAIN_FIRST_S
                     async for told in connection.notifies():
                         rows = await self._pool.fetch(queries.ONE_KEY, [told.payload])
-                        ring.put(told.payload, _first_key(rows))
+                        ring.put(told.payload, self._first(rows))
             except (psycopg.Error, errors.Refused) as error:
                 log.warning("API keys cannot be followed: %s", _line(error))
             await asyncio.sleep(again_s)
             again_s = min(again_s * 2, _AGAIN_LIMIT_S)
 
+    def _first(self, rows: list[TupleRow]) -> Key | None:
+        return next(iter(self._live(rows).values()), None)
 
-def _first_key(rows: list[TupleRow]) -> Key | None:
-    return next(iter(_keys(rows).values()), None)
-
-
-def _keys(rows: list[TupleRow]) -> dict[str, Key]:
-    keys: dict[str, Key] = {}
-    for api_key, account, secret, key_type, permissions, ip_list in rows:
-        row = KeyRow(api_key, account, secret, key_type, tuple(permissions), tuple(ip_list))
-        try:
-            keys[api_key] = key_of(row)
-        except UnusableKey as error:
-            log.warning("an API key is left out: %s", error)
-    return keys
+    def _live(self, rows: list[TupleRow]) -> dict[str, Key]:
+        keys: dict[str, Key] = {}
+        for api_key, account, secret, key_type, permissions, ip_list in rows:
+            try:
+                if key_type == "HMAC":
+                    secret = self._vault.unseal(api_key, secret)
+                row = KeyRow(api_key, account, secret, key_type, tuple(permissions), tuple(ip_list))
+                keys[api_key] = key_of(row)
+            except (UnusableKey, NotSealed) as error:
+                log.warning("an API key is left out: %s", error)
+        return keys
 
 
 def _line(error: Exception) -> str:

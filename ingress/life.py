@@ -25,6 +25,7 @@ from runtime.postgres import EmbeddedPostgres
 from runtime.service import Service
 from runtime.shared import Reader, deep_requests
 from runtime.sockets import Pull, Push
+from runtime.vault import Vault, key_file
 
 KEYS_WAIT_S = 5.0
 """A worker that cannot read the API keys within this time starts without them; look-ups follow."""
@@ -77,7 +78,9 @@ class Life:
         self._pull.attach(loop, self._gateway.take)
         connect = connector(self._dsn())
         self._pool = Pool(connect)
-        feed = KeyFeed(connect, self._pool)
+        feed = KeyFeed(
+            connect, self._pool, Vault(key_file(settings.data_dir, settings.database.key_file))
+        )
         keys = KeyRing(feed.look_up, clock.steady_ns)
         views = Views(Reader(run).current)
         door = Door(

@@ -14,7 +14,7 @@ KEY_TYPES = ("HMAC", "RSA", "ED25519")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One key. `secret` is what HMAC signs with, else the public key as PEM."""
+    """One key. `secret` is what HMAC signs with (in the database sealed: `runtime/vault.py`), else the public key as PEM."""
 
     api_key: str
     account: int

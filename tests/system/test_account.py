@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import supervisor
+from runtime.vault import Vault
 from tests.system.writer_house import House
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -70,9 +71,12 @@ def test_an_account_is_opened_funded_and_given_a_key(house: House, asked: Asked)
         house,
         f"select account, secret, key_type, permissions, ip_list from api_keys where api_key = '{made['api_key']}'",
     )
-    assert kept == [
-        (made["account"], made["secret"], "HMAC", ["USER_STREAM", "USER_DATA", "TRADE"], [])
-    ]
+    ((account, sealed, *about),) = kept
+    assert (account, *about) == (made["account"], "HMAC", ["USER_STREAM", "USER_DATA", "TRADE"], [])
+    assert made["secret"] not in sealed
+    file = house.data_dir / "secrets.key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert Vault(file).unseal(made["api_key"], sealed) == made["secret"]
     house.wait_until_written()
     query = f"select name, asset, amount from accounts join transfers using (account) where account = {made['account']} order by asset"
     assert rows(house, query) == [("alice", 0, 200_000_000), ("alice", 2, 100_050_000_000)]
