@@ -82,6 +82,12 @@ class OneMarket:
     def state(self, instrument: int) -> None:
         """Return no state: no stream of the bench tells one."""
 
+    def ask_queues(self, instrument: int) -> None:
+        """Ask for nothing: no stream of the bench needs it."""
+
+    def queues(self, instrument: int, asked: int) -> None:
+        """Return no snapshot."""
+
     def clock_ns(self) -> int:
         """Return the time of nothing: no candle is told."""
         return 0

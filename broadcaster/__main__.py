@@ -17,7 +17,7 @@ from runtime.catalogue import Catalogue
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.service import BadConfiguration, Service
-from runtime.shared import NotPublished, Reader
+from runtime.shared import NotPublished, Reader, queue_requests
 from runtime.sockets import Subscribe
 
 _TURN_S = 0.1
@@ -46,13 +46,14 @@ def _run(settings: Settings, process: Service) -> None:
 async def _broadcast(settings: Settings, process: Service) -> None:
     failures: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(functools.partial(_note, process, failures))
-    board = Board(Reader(process.run).current)
+    blocks = Reader(process.run)
+    board = Board(blocks.current)
     source = Subscribe(_WAITING_FRAMES)
     source.connect(address(MARKET, process.run))
     server = Server(
         settings.ws,
         source,
-        Catalogue(board),
+        Catalogue(board, lambda: queue_requests(process.run, len(blocks.current()["instruments"]))),
         RestHistory(settings.rest.host, settings.rest.port),
         ListenKeys(process.run),
         process.log,

@@ -18,6 +18,8 @@ from broadcaster.messages import (
     DepthUpdate,
     Kline,
     Level,
+    OrderChange,
+    OrdersBegin,
     PartialDepth,
     Phase,
     ServerShutdown,
@@ -38,6 +40,7 @@ _TICKER_LETTERS = {
     "24hrTicker": "eEspPwxcQbBaAohlvqOCFLn",
     "24hrMiniTicker": "eEscohlvq",
 }
+_SIDES = {int(side): side.name for side in Side}
 _WINDOW_LETTERS = "eEspPohlcwvqOCFLn"
 """The fields of each kind of ticker, one letter each, in the dialect's order."""
 
@@ -201,6 +204,29 @@ def _auction(body: Auction, unit_ns: int) -> str:
     )
 
 
+def _order_change(body: OrderChange, unit_ns: int) -> str:
+    instrument = body.instrument
+    traded = ""
+    if body.last_qty:
+        traded = (
+            f',"t":{body.trade_id},"L":"{instrument.price(body.last_px)}",'
+            f'"l":"{instrument.qty(body.last_qty)}","r":{_bool(body.refreshed)}'
+        )
+    return (
+        f'{{"e":"order","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f'"u":{body.update_id},"T":{body.at_ns // unit_ns},"x":"{body.what}",'
+        f'"i":{body.order_id},"S":"{_SIDES[body.side]}",'
+        f'"p":"{instrument.price(body.price)}","q":"{instrument.qty(body.qty)}"{traded}}}'
+    )
+
+
+def _orders_begin(body: OrdersBegin, unit_ns: int) -> str:
+    return (
+        f'{{"e":"ordersBegin","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+        f'"u":{body.update_id}}}'
+    )
+
+
 def _user_report(body: UserReport, unit_ns: int) -> str:
     return json.dumps(body.report.told(body.told_ns, unit_ns), separators=(",", ":"))
 
@@ -230,6 +256,8 @@ _WRITERS: dict[type, Callable[[Any, int], str]] = {
     AveragePrice: _average_price,
     Phase: _phase,
     Auction: _auction,
+    OrderChange: _order_change,
+    OrdersBegin: _orders_begin,
     UserReport: _user_report,
     ServerShutdown: _server_shutdown,
 }

@@ -134,6 +134,35 @@ class Auction(NamedTuple):
     told_ns: int
 
 
+class OrderChange(NamedTuple):
+    """`<symbol>@orders`: one order in the book changed. `qty` is what it shows now, 0: it is gone.
+
+    `what`: ADD, TRADE, REDUCE or REMOVE. After a TRADE an iceberg that was `refreshed` stands at the back.
+    """
+
+    instrument: Instrument
+    update_id: int
+    what: str
+    order_id: int
+    side: int
+    price: int
+    qty: int
+    last_px: int
+    last_qty: int
+    trade_id: int
+    refreshed: bool
+    at_ns: int
+    told_ns: int
+
+
+class OrdersBegin(NamedTuple):
+    """`<symbol>@orders`: every change after `update_id` follows."""
+
+    instrument: Instrument
+    update_id: int
+    told_ns: int
+
+
 class UserReport(NamedTuple):
     """What one account is told on its listen key."""
 
@@ -153,6 +182,8 @@ Body = (
     | Tickers
     | Phase
     | Auction
+    | OrderChange
+    | OrdersBegin
     | UserReport
     | ServerShutdown
 )

@@ -8,36 +8,30 @@ Three clocks run beside: the windows of depth streams, and a look at every conne
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 from websockets.frames import CloseCode
 
 from broadcaster.channels import Channels
 from broadcaster.connection import Connection
 from broadcaster.feed import Feed, best_levels
-from broadcaster.history import Unavailable
 from broadcaster.intake import Intake
-from broadcaster.messages import Body, Level, ServerShutdown
-from broadcaster.recent import Past
+from broadcaster.keepers import keep_history, keep_queues
+from broadcaster.l3 import Orders
+from broadcaster.messages import Body, Level, Message, ServerShutdown
 from broadcaster.sessions import Sessions
-from broadcaster.tapes import Need, Tapes
+from broadcaster.surroundings import History, Keys, Market, Source
+from broadcaster.tapes import Tapes
 from broadcaster.user_streams import UserStreams
 from conf.sections import Ws
-from protocol.board_reads import DepthView
 from protocol.layout import Rows
-from protocol.names import Instrument
 from protocol.records import Event
-from protocol.tape import AggTrade
-from protocol.user_feed import Names, UserFeed
+from protocol.user_feed import UserFeed
 from runtime import clock
 from runtime.endpoints import WrongFrame, rows_in
 
 FAST_WINDOW_S = 0.1
 CONNECT_WINDOW_S = 300
-HISTORY_PAUSE_S = 0.5
-HISTORY_LONGEST_PAUSE_S = 8.0
-"""Between two looks at what the tapes lack; longer while REST does not answer."""
 CHECK_S = 1.0
 """Between two looks at every connection: how late a limit of time is kept."""
 SWEEP_S = 600
@@ -46,54 +40,6 @@ SPARE_CONNECTIONS = 256
 GOODBYE_S = 2.0
 FRAMES_AT_ONCE = 16
 """Frames taken in before the loop turns to the connections; one may hold thousands of events."""
-
-
-class Source(Protocol):
-    """Where frames of Event rows come from (`runtime.sockets.Subscribe`)."""
-
-    def attach(
-        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
-    ) -> None:
-        """Call `take` with up to `limit` frames at a time whenever some have come."""
-
-
-class Market(Protocol):
-    """What is read beside the events (`runtime.catalogue.Catalogue`)."""
-
-    def instruments(self) -> Sequence[Instrument]:
-        """Return all instruments, by number."""
-
-    def depth(self, instrument: int) -> DepthView | None:
-        """Return the newest published depth; None while there is none to read."""
-
-    def state(self, instrument: int) -> Rows | None:
-        """Return a copy of an instrument's market state; None while there is none to read."""
-
-    def clock_ns(self) -> int:
-        """Return a time before which everything that was stamped has been told; 0 when not known."""
-
-    def names(self) -> Names:
-        """Return what the user feed asks."""
-
-
-class History(Protocol):
-    """Where the past is asked for (`broadcaster.history.RestHistory`). Both raise Unavailable."""
-
-    async def past(self, instrument: Instrument, now_ns: int) -> Past:
-        """Return what was before `now_ns`, and the trades of the minute now running."""
-
-    async def trades_from(self, instrument: Instrument, agg_trade_id: int) -> list[AggTrade]:
-        """Return all aggregated trades from an id on."""
-
-
-class Keys(Protocol):
-    """The listen keys (`runtime.listen_keys.ListenKeys`)."""
-
-    def account_of(self, key: str) -> int | None:
-        """Return whose key it is; None when it is not alive."""
-
-    def sweep(self) -> int:
-        """Remove what is left of expired keys."""
 
 
 class Server:
@@ -119,7 +65,8 @@ class Server:
         self._sessions = Sessions(market.instruments, market.state, self.channels)
         self._market = market
         self._history = history
-        self._keeper: asyncio.Task[None] | None = None
+        self._orders = Orders(market.instruments, self.channels)
+        self._keepers: list[asyncio.Task[None]] = []
         self._users = UserStreams(UserFeed(market.names()), keys.account_of)
         self._keys = keys
         self.channels.current = self._current
@@ -163,16 +110,21 @@ class Server:
         self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
         self._every(1.0, self._tell_tapes)
         self._every(CHECK_S, self._check_connections)
-        self._keeper = loop.create_task(self._keep_history())
-        self._keeper.add_done_callback(_expose)
+        bodies = (
+            keep_history(self._tapes, self._history, self._log),
+            keep_queues(self._orders, self._market, self._tell_now),
+        )
+        self._keepers = [loop.create_task(body) for body in bodies]
+        for keeper in self._keepers:
+            keeper.add_done_callback(_expose)
         self._every(SWEEP_S, self._sweep_keys)
 
     async def stop(self) -> None:
         """Tell everybody, say goodbye, and wait a little for the answers."""
         if self._listener is not None:
             self._listener.close()
-        if self._keeper is not None:
-            self._keeper.cancel()
+        for keeper in self._keepers:
+            keeper.cancel()
         self._flush()
         for timer in self._timers.values():
             timer.cancel()
@@ -232,10 +184,12 @@ class Server:
             if after_gap:
                 self._log.warning("events were missed: %d so far", self._intake.lost)
                 self._feed.doubt(now_ns)
+                self._orders.lost()
                 self.channels.publish(self._sessions.afresh(now_ns))
                 self._end_user_streams()
             self.channels.publish(self._feed.take(fresh, now_ns))
             self.channels.publish(self._sessions.take(fresh, now_ns))
+            self.channels.publish(self._orders.take(fresh, now_ns))
             self.channels.publish(self._users.take(fresh, now_ns))
 
     def _end_user_streams(self) -> None:
@@ -259,6 +213,10 @@ class Server:
         self.delivered += self.channels.flush()
         self._flushed_s = asyncio.get_running_loop().time()
 
+    def _tell_now(self, messages: list[Message]) -> None:
+        self.channels.publish(messages)
+        self._flush()
+
     def _close_fast_windows(self) -> None:
         self.channels.publish(self._feed.fast_windows(clock.wall_ns()))
         self._flush()
@@ -271,35 +229,12 @@ class Server:
         self.channels.publish(self._tapes.tell(clock.wall_ns(), self._market.clock_ns()))
         self._flush()
 
-    async def _keep_history(self) -> None:
-        """Bring what the tapes lack, now and whenever it is missing."""
-        told = ""
-        pause_s = HISTORY_PAUSE_S
-        while True:
-            try:
-                for need in self._tapes.needs():
-                    await self._bring(need)
-                pause_s = HISTORY_PAUSE_S
-            except Unavailable as error:
-                if told != str(error):
-                    self._log.info("history cannot be had yet: %s", error)
-                told = str(error)
-                pause_s = min(2 * pause_s, HISTORY_LONGEST_PAUSE_S)
-            await asyncio.sleep(pause_s)
-
-    async def _bring(self, need: Need) -> None:
-        if need.from_agg_trade_id is None:
-            past = await self._history.past(need.instrument, clock.wall_ns())
-            self._tapes.load(need.number, past)
-        else:
-            trades = await self._history.trades_from(need.instrument, need.from_agg_trade_id)
-            self._tapes.fill(need.number, trades)
-
     def _current(self, stream: str) -> Body | None:
         now_ns = clock.wall_ns()
         return (
             self._feed.current(stream)
             or self._sessions.current(stream, now_ns)
+            or self._orders.current(stream, now_ns)
             or self._tapes.current(stream, now_ns)
         )
 

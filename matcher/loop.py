@@ -24,6 +24,8 @@ IDLE_MS = 5
 FULL_RETRY_NS = 200_000_000
 DEEP_A_TURN = 4
 """Deep snapshots made in one turn at most: each takes up to a millisecond."""
+QUEUES_SHARE = 20
+"""Snapshots of queues may take one part in so many of the loop's time: a full book takes milliseconds."""
 LINGER_MS = 1000
 
 
@@ -44,7 +46,9 @@ class Wires:
     orders: Source
     outbox: Outbox
     deep_words: npt.NDArray[np.int64]
-    """By which readers ask for deep snapshots, one word per instrument."""
+    """By which readers ask for deep snapshots, one word per instrument,"""
+    queue_words: npt.NDArray[np.int64]
+    """and for the book order by order."""
 
 
 class Matcher:
@@ -66,6 +70,8 @@ class Matcher:
         self._orders = wires.orders
         self._outbox = wires.outbox
         self._deep_words = wires.deep_words
+        self._queue_words = wires.queue_words
+        self._queues_from_ns = 0
         self._retry_ns = 0
         """When a full disk is tried again; 0: it is not full."""
         self._dropped_commands = 0
@@ -95,6 +101,7 @@ class Matcher:
             if len(rows):
                 self._execute(rows)
         self._make_deep_snapshots()
+        self._make_queue_snapshot()
         self._journal.sync_if_due()
         self._status["heartbeat_ns"] = clock.wall_ns()
 
@@ -150,6 +157,16 @@ class Matcher:
             self._deep_words[instrument] = 0
             self._engine.publish_deep(int(instrument))
 
+    def _make_queue_snapshot(self) -> None:
+        asked = np.flatnonzero(self._queue_words[: int(self._status["instruments"][0])])
+        began_ns = clock.steady_ns()
+        if not len(asked) or began_ns < self._queues_from_ns:
+            return
+        self._queue_words[asked[0]] = 0
+        self._engine.publish_queues(int(asked[0]))
+        now_ns = clock.steady_ns()
+        self._queues_from_ns = now_ns + QUEUES_SHARE * (now_ns - began_ns)
+
     def _refuse(self, rows: Rows, error: JournalFull) -> None:
         """Take no commands until there is room; those in hand never happened.
 
@@ -189,4 +206,5 @@ def open_wires(run: Path, instruments: int) -> Wires:
         return wire
 
     outbox = Outbox(events, market, connect)
-    return Wires(orders, outbox, shared.deep_requests(run, instruments))
+    words = shared.deep_requests(run, instruments), shared.queue_requests(run, instruments)
+    return Wires(orders, outbox, *words)

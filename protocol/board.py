@@ -10,7 +10,8 @@ Readers never write and never lock. Three ways to read, each consistent and boun
 
 Deep snapshots (up to DEEP_LEVELS a side) are made on request: a reader sets the instrument's word in
 a small shared array that readers may write, the matcher clears it at its next turn and publishes. The
-answer is there when a snapshot is as new as the request (`board_reads.DeepRequests`).
+answer is there when a snapshot is as new as the request (`board_reads.DeepRequests`). Snapshots of a
+book order by order are asked for in the same way; they share one small ring (`QueueHead`).
 
 All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishes under new names.
 `BLOCKS` names every block; the readers that keep to the three ways are in `protocol/board_reads.py`.
@@ -21,6 +22,7 @@ from protocol.layout import Record, i64, text40, u8, u16, u32
 DEPTH_SLOTS = 8
 DEEP_SLOTS = 2
 DEEP_LEVELS = 5000
+QUEUE_SLOTS = 4
 
 
 class StatusRow(Record, size=128):
@@ -217,6 +219,33 @@ class DepthLevel(Record, size=24):
     order_count: i64
 
 
+class QueueHead(Record, size=64):
+    """Head of one snapshot of a book order by order; its orders follow in `queue_orders`."""
+
+    version: i64
+    update_id: i64
+    seq: i64
+    at_ns: i64
+    instrument: u32
+    bids: u32
+    """Orders given: those of the bids, best level first and oldest order first, then the asks'."""
+    asks: u32
+    spare: u32
+    spare_0: i64
+    spare_1: i64
+
+
+class QueuedOrder(Record, size=32):
+    """One resting order of such a snapshot."""
+
+    order_id: i64
+    price: i64
+    qty: i64
+    """Visible quantity."""
+    iceberg: u32
+    spare: u32
+
+
 class AssetRow(Record, size=64):
     """One asset: its code and how many decimals its unit has."""
 
@@ -248,5 +277,11 @@ BLOCKS: dict[str, tuple[type[Record] | str, tuple[str, ...]]] = {
     "deep_count": ("<i8", ("instruments: the same for deep snapshots, made on request",)),
     "deep_heads": (DepthHead, ("instruments", "DEEP_SLOTS")),
     "deep_levels": (DepthLevel, ("instruments", "DEEP_SLOTS", "2: bids, asks", "DEEP_LEVELS")),
+    "queue_count": (
+        "<i8",
+        ("1: snapshots of queues so far; the newest is in slot count % QUEUE_SLOTS",),
+    ),
+    "queue_heads": (QueueHead, ("QUEUE_SLOTS",)),
+    "queue_orders": (QueuedOrder, ("QUEUE_SLOTS", "orders: bids, then asks")),
 }
 """Every block readers may map: its record (or plain dtype) and its axes."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protocol.board import DEEP_SLOTS, DEPTH_SLOTS
+from protocol.board import DEEP_SLOTS, DEPTH_SLOTS, QUEUE_SLOTS
 from protocol.layout import Rows
 
 Array = npt.NDArray[Any]
@@ -47,6 +47,16 @@ class DepthView:
     seq: int
     at_ns: int
     complete: bool
+    bids: Rows
+    asks: Rows
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """One book order by order; QueuedOrder rows, best level first, in it the oldest order first."""
+
+    update_id: int
+    seq: int
     bids: Rows
     asks: Rows
 
@@ -112,6 +122,22 @@ class Board:
         """Say whether a deep snapshot of the instrument was ever made in this life."""
         return bool(self._current()["deep_count"][instrument])
 
+    def queues(self, instrument: int) -> QueueView | None:
+        """Copy the newest snapshot of a book order by order; None when none was made lately."""
+        blocks = self._current()
+        heads, orders = blocks["queue_heads"], blocks["queue_orders"]
+        newest = int(blocks["queue_count"][0])
+        for back in range(min(newest, QUEUE_SLOTS)):
+            slot = (newest - back) % QUEUE_SLOTS
+            head = heads[slot : slot + 1].copy()[0]
+            if head["version"] % 2 or head["instrument"] != instrument:
+                continue
+            bids, count = int(head["bids"]), int(head["bids"]) + int(head["asks"])
+            rows = orders[slot, :count].copy()
+            if int(heads[slot]["version"]) == int(head["version"]):
+                return QueueView(int(head["update_id"]), int(head["seq"]), rows[:bids], rows[bids:])
+        return None
+
     def _snapshot(self, ring: str, slots: int, instrument: int) -> DepthView:
         blocks = self._current()
         count, heads = blocks[f"{ring}_count"], blocks[f"{ring}_heads"][instrument]
@@ -162,6 +188,32 @@ class DeepRequests:
             return None
         view = self._board.deep(instrument)
         # An older snapshot does as well while nothing visible has changed since (rule D-1).
+        unchanged = view.update_id == int(self._board.instrument(instrument)["update_id"])
+        return view if view.seq >= seq or unchanged else None
+
+
+class QueueRequests:
+    """The same for the book order by order; a busy matcher takes a moment longer to make one."""
+
+    def __init__(self, board: Board, words: Array) -> None:
+        self._board = board
+        self._words = words
+
+    def ask(self, instrument: int) -> int:
+        """Ask for a snapshot; return the seq that it must have reached, for `answer`."""
+        seq = int(self._board.status()["seq"])
+        if self.answer(instrument, seq) is None:
+            self._words[instrument] = 1
+        return seq
+
+    def answer(self, instrument: int, seq: int) -> QueueView | None:
+        """Return a snapshot that lags nothing acknowledged before `ask`; None: not yet.
+
+        A ring is shared by all instruments: who waits long must ask again.
+        """
+        view = self._board.queues(instrument)
+        if view is None:
+            return None
         unchanged = view.update_id == int(self._board.instrument(instrument)["update_id"])
         return view if view.seq >= seq or unchanged else None
 

@@ -105,6 +105,11 @@ def deep_requests(run: Path, instruments: int) -> Array:
     return _map(run / "deep.requests", np.dtype("<i8"), (instruments,), create=True)
 
 
+def queue_requests(run: Path, instruments: int) -> Array:
+    """Map the words by which readers ask for the book order by order, in the same way."""
+    return _map(run / "queue.requests", np.dtype("<i8"), (instruments,), create=True)
+
+
 def _epoch_word(run: Path) -> Array:
     return _map(run / "board.epoch", np.dtype("<i8"), (1,), create=True)
 

@@ -16,6 +16,7 @@ from matcher.core.dispatch import apply_commands
 from matcher.core.interpreted import array_address, register
 from matcher.core.kernel import compile_entries
 from matcher.core.publish import publish_deep, publish_depth
+from matcher.core.queues import publish_queues
 from matcher.core.rows import FEE_TIERS
 from matcher.core.state import (
     Allocator,
@@ -84,6 +85,11 @@ class Engine:
         """Publish up to `levels` levels a side of one book on request; return its update id."""
         assert 0 <= instrument < int(self._state["instruments"][0])
         return publish_deep(self._memory, instrument, levels)
+
+    def publish_queues(self, instrument: int) -> int:
+        """Publish one book order by order, on request; return how many orders it has."""
+        assert 0 <= instrument < int(self._state["instruments"][0])
+        return publish_queues(self._memory, instrument, 0)
 
     def digest(self) -> str:
         """Sum up the whole logical state; equal states give equal digests, whatever led there."""

@@ -39,6 +39,7 @@ from protocol.board import (
     DEEP_LEVELS,
     DEEP_SLOTS,
     DEPTH_SLOTS,
+    QUEUE_SLOTS,
     AccountRow,
     AssetRow,
     BalanceRow,
@@ -47,6 +48,8 @@ from protocol.board import (
     ExtraRow,
     InstrumentRow,
     OrderRow,
+    QueuedOrder,
+    QueueHead,
     StatusRow,
 )
 from protocol.records import Command, Event
@@ -141,6 +144,9 @@ class Core:
     deep_count: Integers
     deep_heads: Table[DepthHead]
     deep_levels: Table[DepthLevel]
+    queue_count: Integers
+    queue_heads: Table[QueueHead]
+    queue_orders: Table[QueuedOrder]
 
 
 def power_of_two(least: int) -> int:
@@ -194,6 +200,9 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "deep_count": (c.instruments,),
         "deep_heads": (c.instruments, DEEP_SLOTS),
         "deep_levels": (c.instruments, DEEP_SLOTS, 2, DEEP_LEVELS),
+        "queue_count": (1,),
+        "queue_heads": (QUEUE_SLOTS,),
+        "queue_orders": (QUEUE_SLOTS, c.orders),
     }
 
 
