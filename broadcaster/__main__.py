@@ -9,11 +9,11 @@ import sys
 import uvloop
 
 from broadcaster.history import RestHistory
+from broadcaster.live_market import LiveMarket
 from broadcaster.server import Server
 from conf.settings import Settings, WrongSetting, load
 from protocol.board_reads import Board
 from runtime import service
-from runtime.catalogue import Catalogue
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.service import BadConfiguration, Service
@@ -53,7 +53,9 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     server = Server(
         settings.ws,
         source,
-        Catalogue(board, lambda: queue_requests(process.run, len(blocks.current()["instruments"]))),
+        LiveMarket(
+            board, lambda: queue_requests(process.run, len(blocks.current()["instruments"]))
+        ),
         RestHistory(settings.rest.host, settings.rest.port),
         ListenKeys(process.run),
         process.log,

@@ -36,8 +36,8 @@ class _Queue:
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.stream = f"{instrument.symbol.lower()}{ENDING}"
-        self.last_id = 0
-        """The newest change told; 0: the feed has not begun."""
+        self.last_id: int | None = None
+        """The newest change told; None: the feed has not begun."""
         self.shown: dict[int, int] = {}
         """What each iceberg shows."""
         self.waiting: list[Rows] | None = None
@@ -66,7 +66,7 @@ class Orders:
         """Take in Event rows in order; return what is to be told."""
         out: list[Message] = []
         for number, queue in self._queues.items():
-            if not queue.last_id and queue.waiting is None:
+            if queue.last_id is None and queue.waiting is None:
                 continue
             if queue.stream not in self._wanted:
                 _forget(queue)
@@ -90,7 +90,7 @@ class Orders:
         self.learn()
         found = []
         for number, queue in self._queues.items():
-            if not queue.last_id and queue.stream in self._wanted:
+            if queue.last_id is None and queue.stream in self._wanted:
                 if queue.waiting is None:
                     queue.waiting = []
                 found.append(number)
@@ -102,7 +102,7 @@ class Orders:
         if queue.waiting is None:
             return []
         waiting, queue.waiting = queue.waiting, None
-        queue.last_id = max(1, view.update_id)
+        queue.last_id = view.update_id
         for side in (view.bids, view.asks):
             bergs = side[side["iceberg"] != 0]
             queue.shown.update(zip(bergs["order_id"].tolist(), bergs["qty"].tolist(), strict=True))
@@ -114,19 +114,20 @@ class Orders:
     def current(self, stream: str, now_ns: int) -> Body | None:
         """Return where a feed stands; None for other streams, and before it has begun."""
         queue = self._by_stream.get(stream)
-        if queue is None or not queue.last_id:
+        if queue is None or queue.last_id is None:
             return None
         return OrdersBegin(queue.instrument, queue.last_id, now_ns)
 
 
 def _forget(queue: _Queue) -> None:
-    queue.last_id = 0
+    queue.last_id = None
     queue.shown.clear()
     queue.waiting = None
 
 
 def _tell(queue: _Queue, rows: Rows, now_ns: int, out: list[Message]) -> None:
     for facts in zip(*(rows[name].tolist() for name in _COLUMNS), strict=True):
+        assert queue.last_id is not None
         if facts[7] > queue.last_id:
             queue.last_id = facts[7]
             out.append(Message(queue.stream, _change(queue, facts, now_ns)))

@@ -22,7 +22,7 @@ class Source(Protocol):
 
 
 class Market(Protocol):
-    """What is read beside the events (`runtime.catalogue.Catalogue`)."""
+    """What is read beside the events (`broadcaster.live_market.LiveMarket`)."""
 
     def instruments(self) -> Sequence[Instrument]:
         """Return all instruments, by number."""

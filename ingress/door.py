@@ -21,7 +21,7 @@ from ingress.limits import Limits
 from ingress.params import Request
 from ingress.present import MILLISECOND_NS, Teller
 from ingress.views import Instrument, Views
-from protocol.board_reads import DepthView
+from protocol.board_reads import DepthView, QueueView
 from runtime.listen_keys import ListenKeys
 
 TIME_UNITS = {
@@ -56,6 +56,7 @@ class Door:
     deep: Callable[[Instrument], Awaitable[DepthView]]
     wall_ns: Callable[[], int]
     listen_keys: ListenKeys
+    queues: Callable[[Instrument], Awaitable[QueueView]]
     kept: Kept = field(default_factory=Kept)
 
     def __post_init__(self) -> None:

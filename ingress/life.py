@@ -12,7 +12,7 @@ from typing import Any
 from conf.settings import Settings
 from ingress.app import OPERATIONS, create_app
 from ingress.auth import KeyRing
-from ingress.deep import DeepDepth
+from ingress.deep import DeepDepth, Queues
 from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
 from ingress.history import KeyFeed, Pool, Watermark, connector
@@ -23,7 +23,7 @@ from runtime import clock, endpoints
 from runtime.listen_keys import ListenKeys
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import Service
-from runtime.shared import Reader, deep_requests
+from runtime.shared import Reader, deep_requests, queue_requests
 from runtime.sockets import Pull, Push
 from runtime.vault import Vault, key_file
 
@@ -94,6 +94,7 @@ class Life:
             DeepDepth(views, partial(deep_requests, run)).get,
             clock.wall_ns,
             ListenKeys(run),
+            Queues(views, partial(queue_requests, run)).get,
         )
         self._app = create_app(door)
         self.lane = lane(door, OPERATIONS)

@@ -142,6 +142,14 @@ SESSION = Request(
     weight=2,
     params=(may("symbol", symbol),),
 )
+L3 = Request(
+    "depth.orders",
+    "GET",
+    "/api/v3/l3",
+    Security.NONE,
+    weight=250,
+    params=(need("symbol", symbol),),
+)
 ALL = (
     KLINES,
     UI_KLINES,
@@ -152,4 +160,5 @@ ALL = (
     TICKER_PRICE,
     BOOK_TICKER,
     SESSION,
+    L3,
 )

@@ -1,8 +1,6 @@
 """Names of instruments, assets and groups out of shared memory, read when they are first needed."""
 
-from collections.abc import Callable
-
-from protocol.board_reads import Array, Board, DepthView, QueueRequests, QueueView, Unreadable
+from protocol.board_reads import Board, DepthView, Unreadable
 from protocol.layout import Rows
 from protocol.names import Asset, Instrument, assets_on, instruments_on
 from protocol.user_feed import Names
@@ -10,15 +8,10 @@ from runtime.shared import NotPublished
 
 
 class Catalogue:
-    """What the feeds ask of the board. While the matcher is being replaced it says what it knew.
+    """What the feeds ask of the board. While the matcher is being replaced it says what it knew."""
 
-    `words` maps the words by which snapshots of queues are asked for.
-    """
-
-    def __init__(self, board: Board, words: Callable[[], Array]) -> None:
+    def __init__(self, board: Board) -> None:
         self._board = board
-        self._words = words
-        self._requests: QueueRequests | None = None
         self._instruments: list[Instrument] = []
         self._assets: list[Asset] = []
 
@@ -44,28 +37,6 @@ class Catalogue:
             return self._board.instrument(instrument)
         except NotPublished:
             return None
-
-    def ask_queues(self, instrument: int) -> int | None:
-        """Ask for a snapshot of the queues of a book; return what `queues` wants to know.
-
-        None: it cannot be asked for now.
-        """
-        try:
-            return self._asking().ask(instrument)
-        except NotPublished:
-            return None
-
-    def queues(self, instrument: int, asked: int) -> QueueView | None:
-        """Return the snapshot that was asked for; None: not yet."""
-        try:
-            return self._asking().answer(instrument, asked)
-        except NotPublished:
-            return None
-
-    def _asking(self) -> QueueRequests:
-        if self._requests is None:
-            self._requests = QueueRequests(self._board, self._words())
-        return self._requests
 
     def clock_ns(self) -> int:
         """Return the matcher's clock of its last turn: all that was stamped before it has been told."""

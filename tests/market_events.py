@@ -11,7 +11,7 @@ from broadcaster.intake import Intake
 from broadcaster.messages import Message
 from broadcaster.tapes import Tapes
 from protocol.board import DepthLevel, InstrumentRow
-from protocol.board_reads import DepthView
+from protocol.board_reads import DepthView, QueueView
 from protocol.layout import Rows, rows_of
 from protocol.names import Asset, Instrument
 from protocol.records import Event
@@ -43,6 +43,7 @@ class HandMarket:
         ]
         self.states = rows_of(InstrumentRow, instruments)
         self.states["phase"] = SessionPhase.CONTINUOUS
+        self.queue_views: dict[int, QueueView] = {}
         self._seq = 0
         self._event_seq = 0
         self._events: list[Rows] = []
@@ -110,6 +111,14 @@ class HandMarket:
     def state(self, instrument: int) -> Rows:
         """Show the market state of an instrument, as the board does."""
         return self.states[instrument]
+
+    def ask_queues(self, instrument: int) -> int:
+        """Take a request for the book order by order, as the board does."""
+        return 0
+
+    def queues(self, instrument: int, asked: int) -> QueueView | None:
+        """Show the book order by order, once the test has put it in."""
+        return self.queue_views.pop(instrument, None)
 
     def clock_ns(self) -> int:
         """Tell the matcher's clock, which runs like ours."""

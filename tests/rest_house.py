@@ -29,7 +29,7 @@ from ingress.limits import Limits
 from ingress.params import Security
 from ingress.views import Views
 from matcher.bootstrap import check_accepted, opening_batches
-from protocol.board import BLOCKS, DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS
+from protocol.board import BLOCKS, DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS, QUEUE_SLOTS
 from protocol.board_reads import Board
 from protocol.layout import Record, Rows, rows_of
 from protocol.records import Command, Event
@@ -185,6 +185,8 @@ def _block(name: str) -> np.ndarray[Any, Any]:
         "deep_count": (LIMITS.instruments,),
         "deep_heads": (LIMITS.instruments, DEEP_SLOTS),
         "deep_levels": (LIMITS.instruments, DEEP_SLOTS, 2, DEEP_LEVELS),
+        "queue_heads": (QUEUE_SLOTS,),
+        "queue_orders": (QUEUE_SLOTS, LIMITS.orders),
     }
     record = BLOCKS[name][0]
     dtype = np.dtype(record) if isinstance(record, str) else record.dtype
@@ -256,6 +258,9 @@ class House:
     async def _deep(self, instrument: Any) -> Any:
         return Board(lambda: self.market.board).deep(instrument.number)
 
+    async def _queues(self, instrument: Any) -> Any:
+        return Board(lambda: self.market.board).queues(instrument.number)
+
     def door(self, folder: Path) -> Door:
         """Make the parts of a worker; inside a running loop."""
         gateway = Gateway(
@@ -276,6 +281,7 @@ class House:
             self._deep,
             lambda: self.now_ns,
             ListenKeys(folder, lambda: self.now_ns),
+            self._queues,
         )
 
     @contextmanager
