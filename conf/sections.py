@@ -45,6 +45,27 @@ class Rest:
         low=1,
         high=10**9,
     )
+    requests_limit: int = setting(
+        100_000_000, "requests per address and 5 minutes", low=1, high=10**12
+    )
+    orders_limit_10s: int = setting(
+        1_000_000, "new orders per account and 10 seconds", low=1, high=10**9
+    )
+    orders_limit_1d: int = setting(
+        1_000_000_000, "new orders per account and day", low=1, high=10**12
+    )
+    ban_after: int = setting(
+        100,
+        "an address that was told 429 so often in a minute and asks again is banned (418): 2 minutes, "
+        "then twice as long each time, at most 3 days",
+        low=1,
+        high=10**9,
+    )
+    limits: str = setting(
+        "",
+        "where counts are kept; empty: in shared memory, for all workers of this host; "
+        "redis://HOST:PORT/DB: for the workers of all hosts, each up to a tenth of a second behind",
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from ingress import errors, list_queries
 from ingress.door import Asked, Door
 from ingress.history import Mark
 from ingress.instrument_info import filters
-from ingress.limits import ORDERS_1D, ORDERS_10S
 from ingress.list_queries import PreventedMatch
 from ingress.market import ROWS_DEFAULT
 from ingress.present import Told
@@ -61,7 +60,7 @@ async def order_counts(door: Door, asked: Asked) -> list[Told]:
     counts = door.limits.count_orders(asked.account, 0, asked.now_ns)
     return [
         {**limit.told(), "count": count}
-        for limit, count in zip((ORDERS_10S, ORDERS_1D), counts, strict=True)
+        for limit, count in zip(door.limits.order_limits, counts, strict=True)
     ]
 
 

@@ -82,7 +82,7 @@ BATCH = Request(
 
 async def place(door: Door, asked: Asked) -> list[Told]:
     """POST /api/v3/batchOrders."""
-    waiting = [_entered(door, fields, asked.account) for fields in asked.values["batchOrders"]]
+    waiting = [_entered(door, asked, fields) for fields in asked.values["batchOrders"]]
     futures = [one for _, one in waiting if isinstance(one, asyncio.Future)]
     await asyncio.gather(*futures, return_exceptions=True)
     return [_told(door, asked, values, one) for values, one in waiting]
@@ -91,13 +91,15 @@ async def place(door: Door, asked: Asked) -> list[Told]:
 Waiting = tuple[dict[str, Any], "asyncio.Future[Answer] | errors.Refused"]
 
 
-def _entered(door: Door, fields: dict[str, str], account: int) -> Waiting:
+def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> Waiting:
     """Send one order on its way; all that leave in one turn of the event loop share a frame."""
     try:
         values = PLACE.parse(fields)
         order_entry.check(values)
         instrument = door.views.instrument(values["symbol"])
-        return values, door.ask(order_entry.enter(values, instrument, account))
+        command = order_entry.enter(values, instrument, asked.account)
+        door.limits.take_orders(asked.account, 1, asked.now_ns)
+        return values, door.ask(command)
     except errors.Refused as refusal:
         return {}, refusal
 
@@ -111,6 +113,10 @@ def _told(
     if isinstance(one, errors.Refused):
         return one.body()
     try:
-        return orders.placed(door, asked, values, one.result())
+        events = one.result()
+        orders.settle(door, asked, 1, events)
+        return orders.placed(asked, values, events)
     except errors.Refused as refusal:
+        if one.exception() is not None:
+            orders.settle(door, asked, 1, refusal)
         return refusal.body()

@@ -31,6 +31,8 @@ class Refused(Exception):
         return told
 
 
+OVER_LIMIT = -1003
+"""What an address hears that used too much; hearing it costs no weight."""
 UNKNOWN = (-1000, "An unknown error occurred while processing the request.", 500)
 NOT_FOUND = (-1099, "Not found, authenticated, or authorized", 404)
 UNSUPPORTED = (-1020, "This operation is not supported.", 405)

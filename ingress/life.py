@@ -7,16 +7,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from conf.settings import Settings
 from ingress.app import OPERATIONS, create_app
 from ingress.auth import KeyRing
+from ingress.counts import SharedCounts
 from ingress.deep import DeepDepth, Queues
 from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
 from ingress.history import KeyFeed, Pool, Watermark, connector
 from ingress.limits import Limits
+from ingress.redis_counts import RedisCounts
 from ingress.responder import Serve, lane
 from ingress.views import Views
 from runtime import clock, endpoints
@@ -83,12 +86,13 @@ class Life:
         )
         keys = KeyRing(feed.look_up, clock.steady_ns)
         views = Views(Reader(run).current)
+        self._counts = self._open_counts(run)
         door = Door(
             settings.rest,
             views,
             self._gateway,
             keys,
-            Limits(settings.rest.weight_limit),
+            Limits(settings.rest, self._counts),
             self._pool,
             Watermark(self._pool, settings.rest.history_wait_s),
             DeepDepth(views, partial(deep_requests, run)).get,
@@ -102,6 +106,7 @@ class Life:
         self._tasks = [
             asyncio.create_task(feed.follow(keys, loaded)),
             asyncio.create_task(self._beat()),
+            asyncio.create_task(self._counts.follow()),
         ]
         with suppress(TimeoutError):
             await asyncio.wait_for(loaded.wait(), KEYS_WAIT_S)
@@ -119,6 +124,13 @@ class Life:
         run = endpoints.run_dir(settings.data_dir)
         return EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir).dsn()
 
+    def _open_counts(self, run: Path) -> SharedCounts | RedisCounts:
+        rest = self._settings.rest
+        if rest.limits:
+            return RedisCounts(rest.limits, clock.wall_ns)
+        # One more than there are workers: a worker may begin while its predecessor still ends.
+        return SharedCounts(run, rest.workers + 1)
+
     async def _beat(self) -> None:
         while True:
             self._service.beat(pending=self._gateway.pending)
@@ -129,6 +141,7 @@ class Life:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._gateway.close()
+        await self._counts.close()
         await self._pool.close()
         self._push.close(linger_ms=1000)
         asyncio.get_running_loop().remove_reader(self._pull.fileno())

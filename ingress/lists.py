@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ingress import errors, list_queries, order_entry, present
+from ingress import errors, list_queries, order_entry, orders, present
 from ingress.account import LONGEST_SPAN_H, span_of
 from ingress.door import Asked, Door, Operation
 from ingress.gateway import Answer, Fields
@@ -43,11 +43,9 @@ def placing(request: Request) -> Operation:
         list_id = text_id(asked.values.get("listClientOrderId"))
         for number, command in enumerate(commands):
             command.update(list_kind=kind, leg=number, legs=len(legs), list_cl_ord_id=list_id)
-        events = await door.ask(*commands)
+        events = await orders.entered(door, asked, len(legs), *commands)
         if events[0].kind == EventKind.LIST_REJECTED:
             raise errors.rejection(events[0].reason, errors.PLACE)
-        counts = door.limits.count_orders(asked.account, len(legs), asked.now_ns)
-        asked.order_counts = counts
         return _placed(events, len(legs), asked)
 
     place.__doc__ = f"{request.verb} {request.path}."

@@ -7,13 +7,15 @@ from ingress import errors, order_entry, present, static_checks
 from ingress.door import Asked, Door
 from ingress.gateway import Answer, Fields
 from ingress.order_entry import text_id
-from ingress.requests import ACK, ALLOW_FAILURE, FULL
-from protocol.records import Event
-from protocol.terms import CommandFlag, CommandKind, EventFlag, EventKind, OrdType
+from ingress.requests import ACK, ALLOW_FAILURE, CANCEL_ONLY, FULL
+from protocol.terms import CommandFlag, CommandKind, EventKind, OrdType
 
 Told = dict[str, Any]
 _REJECTS = (EventKind.REJECTED, EventKind.CANCEL_REJECTED, EventKind.AMEND_REJECTED)
-_MAKER = int(EventFlag.MAKER)
+_NOT_TAKEN = (EventKind.REJECTED, EventKind.LIST_REJECTED)
+_FAILED = (-2022, "Order cancel-replace failed.")
+_PARTLY_FAILED = (-2021, "Order cancel-replace partially failed.")
+_TOO_MANY = 429
 _FULL_BY_DEFAULT = (OrdType.MARKET, OrdType.LIMIT)
 
 
@@ -22,19 +24,46 @@ async def place(door: Door, asked: Asked) -> Told:
     values = asked.values
     order_entry.check(values)
     instrument = door.views.instrument(values["symbol"])
-    events = await door.ask(order_entry.enter(values, instrument, asked.account))
-    return placed(door, asked, values, events)
+    command = order_entry.enter(values, instrument, asked.account)
+    return placed(asked, values, await entered(door, asked, 1, command))
 
 
-def placed(door: Door, asked: Asked, values: Mapping[str, Any], events: Answer) -> Told:
-    """Answer a new order from the events of its command, and count it.
+async def entered(door: Door, asked: Asked, orders: int, *commands: Fields) -> Answer:
+    """Send new orders; they are counted before they go, and not any more when they are not taken.
+
+    Raises: Refused.
+    """
+    door.limits.take_orders(asked.account, orders, asked.now_ns)
+    try:
+        events = await door.ask(*commands)
+    except errors.Refused as refusal:
+        settle(door, asked, orders, refusal)
+        raise
+    settle(door, asked, orders, events)
+    return events
+
+
+def settle(door: Door, asked: Asked, orders: int, told: Answer | errors.Refused) -> None:
+    """Give back what counted orders return: all when they were not taken, some with first fills."""
+    if isinstance(told, errors.Refused):
+        # An order of which nothing is known may have been taken.
+        lost = told.code != errors.status_unknown().code
+    else:
+        lost = told[0].kind in _NOT_TAKEN
+        if len(told) > orders:
+            door.limits.give_back(told, asked.now_ns)
+    back = -orders if lost else 0
+    asked.order_counts = door.limits.count_orders(asked.account, back, asked.now_ns)
+
+
+def placed(asked: Asked, values: Mapping[str, Any], events: Answer) -> Told:
+    """Answer a new order from the events of its command.
 
     Raises: Refused when the matcher rejected it.
     """
     if events[0].kind == EventKind.REJECTED:
         raise present.rejected(events[0])
     order_id = events[0].order_id
-    _count(door, asked, events, order_id)
     return present.placed(events, order_id, _answer(values), asked.teller)
 
 
@@ -100,14 +129,48 @@ async def cancel_replace(door: Door, asked: Asked) -> Told:
     command["kind"] = CommandKind.REPLACE
     command["flags"] = flags
     command["list_cl_ord_id"] = cancel_id
-    events = await door.ask(command)
+    try:
+        events = await entered(door, asked, 1, command)
+    except errors.Refused as refusal:
+        if refusal.status != _TOO_MANY or values.get("orderRateLimitExceededMode") != CANCEL_ONLY:
+            raise
+        return await _only_cancel(door, asked, command, refusal)
     if events[0].kind == EventKind.REJECTED:
         # The checks that come before the cancel failed: neither half was tried.
         raise present.rejected(events[0])
-    return _halves(door, asked, events, cancel_id.decode())
+    return _halves(asked, events, cancel_id.decode())
 
 
-def _halves(door: Door, asked: Asked, events: Answer, cancel_id: str) -> Told:
+async def _only_cancel(door: Door, asked: Asked, command: Fields, refusal: errors.Refused) -> Told:
+    """Do the cancel alone, because the account may not place another order now.
+
+    Raises: Refused, always: one half is not done.
+    """
+    names = ("account", "instrument", "order_id", "target_cl_ord_id")
+    alone: Fields = {name: command[name] for name in names if name in command}
+    cancel_id = command["list_cl_ord_id"]
+    assert isinstance(cancel_id, bytes)
+    alone["kind"] = CommandKind.CANCEL
+    alone["cl_ord_id"] = cancel_id
+    alone["flags"] = asked.values.get("cancelRestrictions", 0)
+    events = await door.ask(alone)
+    failed = events[0].kind == EventKind.CANCEL_REJECTED
+    told: Told = {
+        "cancelResult": "FAILURE" if failed else "SUCCESS",
+        "newOrderResult": "FAILURE",
+        "cancelResponse": present.rejected(events[0]).body()
+        if failed
+        else present.canceled_all(events, cancel_id.decode(), asked.teller)[0],
+        "newOrderResponse": refusal.body(),
+    }
+    status = 400 if failed else 409
+    if asked.values["cancelReplaceMode"] != ALLOW_FAILURE:
+        status = _TOO_MANY
+    code, text = _FAILED if failed else _PARTLY_FAILED
+    raise errors.Refused(code, text, status, told, refusal.retry_after_s)
+
+
+def _halves(asked: Asked, events: Answer, cancel_id: str) -> Told:
     """Tell the two halves of a cancel-replace (the table of API section 8.5)."""
     accepted = next((one for one in events if one.kind == EventKind.ACCEPTED), None)
     rejects = [one for one in events if one.kind in _REJECTS]
@@ -127,15 +190,14 @@ def _halves(door: Door, asked: Asked, events: Answer, cancel_id: str) -> Told:
         before = events if accepted is None else events[: events.index(accepted)]
         told["cancelResponse"] = present.canceled_all(before, cancel_id, asked.teller)[0]
     if accepted is not None:
-        _count(door, asked, events, accepted.order_id)
         told["newOrderResponse"] = present.placed(
             events, accepted.order_id, _answer(asked.values), asked.teller
         )
     if not rejects:
         return told
     if cancel_failed and accepted is None:
-        raise errors.Refused(-2022, "Order cancel-replace failed.", 400, told)
-    raise errors.Refused(-2021, "Order cancel-replace partially failed.", 409, told)
+        raise errors.Refused(*_FAILED, 400, told)
+    raise errors.Refused(*_PARTLY_FAILED, 409, told)
 
 
 async def amend(door: Door, asked: Asked) -> Told:
@@ -195,13 +257,3 @@ def _target(values: Mapping[str, Any], order: str, client: str) -> Fields:
 def _answer(values: Mapping[str, Any]) -> str:
     default = FULL if values["type"] in _FULL_BY_DEFAULT else ACK
     return str(values.get("newOrderRespType", default))
-
-
-def _count(door: Door, asked: Asked, events: list[Event], order_id: int) -> None:
-    """Count a new order; one that was filled at once as taker gives its count back (API section 3)."""
-    taken = len(events) > 1 and any(
-        one.order_id == order_id and one.kind == EventKind.TRADE and not one.flags & _MAKER
-        for one in events
-    )
-    orders = 0 if taken else 1
-    asked.order_counts = door.limits.count_orders(asked.account, orders, asked.now_ns)

@@ -28,6 +28,7 @@ from protocol.terms import CommandFlag, OrdType, SessionPhase, Side, StpMode, Ti
 
 ACK, RESULT, FULL = "ACK", "RESULT", "FULL"
 STOP_ON_FAILURE, ALLOW_FAILURE = "STOP_ON_FAILURE", "ALLOW_FAILURE"
+DO_NOTHING, CANCEL_ONLY = "DO_NOTHING", "CANCEL_ONLY"
 TRANSFER = "TRANSFER"
 """A prevention mode that the dialect knows and no instrument here allows."""
 
@@ -148,7 +149,7 @@ CANCEL_REPLACE = Request(
         may("cancelNewClientOrderId", client_id),
         *_target("cancelOrderId", "cancelOrigClientOrderId"),
         may("cancelRestrictions", _restrictions),
-        may("orderRateLimitExceededMode", words({n: n for n in ("DO_NOTHING", "CANCEL_ONLY")})),
+        may("orderRateLimitExceededMode", words({n: n for n in (DO_NOTHING, CANCEL_ONLY)})),
     ),
     free_when_done=True,
 )

@@ -93,6 +93,7 @@ async def fulfil(
     asked: Asked | None = None
     api_key, unit, address = asking
     try:
+        door.limits.admit(address, door.wall_ns())
         form = form_of()
         key = await door.key(request, api_key, address) if request.permission else None
         asked = door.admit(request, form, key, unit)
@@ -110,7 +111,9 @@ async def fulfil(
 def _refused(
     door: Door, request: Request, asked: Asked | None, address: str, refusal: errors.Refused
 ) -> Reply:
-    weight = request.cost(asked.values if asked is not None else {})
+    weight = 0
+    if refusal.code != errors.OVER_LIMIT:
+        weight = request.cost(asked.values if asked is not None else {})
     used = door.limits.charge(address, weight, door.wall_ns())
     return Reply(refusal.status, _encode(refusal.body()), used, None, refusal.retry_after_s)
 

@@ -23,6 +23,7 @@ from conf.sections import Rest
 from ingress import errors
 from ingress.app import create_app
 from ingress.auth import KeyRing, KeyRow, key_of
+from ingress.counts import SharedCounts
 from ingress.door import Door
 from ingress.gateway import Gateway
 from ingress.limits import Limits
@@ -269,7 +270,7 @@ class House:
         self.wire.deliver = gateway.take
         views = Views(lambda: self.market.board)
         books: Any = self.books
-        limits = Limits(self._rest.weight_limit)
+        limits = Limits(self._rest, SharedCounts(folder, 1))
         return Door(
             self._rest,
             views,
