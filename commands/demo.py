@@ -1,6 +1,6 @@
 """Two funded accounts to try the exchange with: `python -m commands.demo`, run once at every start.
 
-Their keys stay in the data directory (`supervision/demo.py`). Whatever of them is there already is left
+Their keys stay in the data directory (`runtime/demo_keys.py`). Whatever of them is there already is left
 alone: doing it again, also after it was cut short, changes nothing.
 """
 
@@ -13,8 +13,7 @@ from conf.settings import Settings, load
 from protocol.board_reads import Board
 from protocol.rejects import RejectReason
 from protocol.terms import CommandKind, InstrumentTerm
-from runtime import log
-from supervision import demo
+from runtime import demo_keys, log
 from writer.keys import keys_of
 
 NAMES = ("alice", "bob")
@@ -28,11 +27,11 @@ def main() -> int:
     settings = load()
     logger = log.open_log("demo", settings.supervision.log_level)
     try:
-        keys = demo.read(settings.data_dir)
+        keys = demo_keys.read(settings.data_dir)
         for name in NAMES:
             keys[name] = _keys(settings, name, keys.get(name, {}))
             _fund(settings, int(keys[name]["account"]))
-        demo.write(settings.data_dir, keys)
+        demo_keys.write(settings.data_dir, keys)
     except Refused as why:
         logger.critical("no demo accounts: %s", why)
         return 1

@@ -80,6 +80,9 @@ class Ws:
         low=1,
         high=64,
     )
+    public_url: str = setting(
+        "", "where browsers reach the streams when a proxy stands before them; empty: ws.port"
+    )
     send_buffer_bytes: int = setting(
         65536,
         "SO_SNDBUF: small enough that a slow reader is seen",

@@ -19,6 +19,7 @@ from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
 from ingress.history import KeyFeed, Pool, Watermark, connector
 from ingress.limits import Limits
+from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
 from ingress.responder import Serve, lane
 from ingress.views import Views
@@ -101,6 +102,7 @@ class Life:
             Queues(views, partial(queue_requests, run)).get,
         )
         self._app = create_app(door)
+        add_pages(self._app, settings)
         self.lane = lane(door, OPERATIONS)
         loaded = asyncio.Event()
         self._tasks = [

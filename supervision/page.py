@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import Settings
-from runtime import endpoints
 from runtime.postgres import EmbeddedPostgres
-from supervision import demo, status
+from runtime import demo_keys, endpoints
+from supervision import status
 
 
 def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
@@ -19,10 +19,10 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
         f"  PostgreSQL   {_psql(settings, asked_dsn)}",
         f"  data         {settings.data_dir}",
     ]
-    for name, keys in demo.read(settings.data_dir).items():
+    for name, keys in demo_keys.read(settings.data_dir).items():
         lines.append(f"  {name:<12} API key {keys['api_key']}  secret {keys['secret']}")
     if settings.demo:
-        lines.append(f"  both again   . {settings.data_dir / demo.SHELL_FILE}")
+        lines.append(f"  both again   . {settings.data_dir / demo_keys.SHELL_FILE}")
     return "\n".join(lines)
 
 

@@ -380,7 +380,7 @@ class Client:
 
         await self._app(scope, receive, send)
         told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Answer(sent[0]["status"], told, sent[1]["body"])
+        return Answer(sent[0]["status"], told, sent[1].get("body", b""))
 
     def signed_request(self, verb: str, path: str, who: str = "alice", **fields: Any) -> Any:
         """Make a signed request, all parameters in the query string."""

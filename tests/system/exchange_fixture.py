@@ -21,10 +21,10 @@ from websockets.sync.client import ClientConnection, connect
 from commands.rest_client import Keys, RestClient
 from conf.settings import Settings
 from protocol.board_reads import Board
-from runtime import endpoints
+from runtime import demo_keys, endpoints
 from runtime.postgres import EmbeddedPostgres
 from runtime.shared import Reader
-from supervision import claim, demo, status
+from supervision import claim, status
 from supervision.claim import end_leftovers
 
 ROOT = Path(__file__).parent.parent.parent
@@ -137,7 +137,7 @@ class Exchange:
 
     def demo_keys(self, name: str) -> Keys:
         """Return the keys of a demo account."""
-        kept = demo.read(self.data_dir)[name]
+        kept = demo_keys.read(self.data_dir)[name]
         return Keys(kept["api_key"], kept["secret"])
 
     def account(self, name: str, *deposits: str) -> Keys:
