@@ -131,7 +131,10 @@ class DemoKeys:
         """Answer with the keys by account name."""
         if not _may_see_demo(self._settings, req):
             resp.status = falcon.HTTP_403
-            _tell(resp, errors.Refused(-1002, "You are not authorized to execute this request.").body())
+            _tell(
+                resp,
+                errors.Refused(-1002, "You are not authorized to execute this request.").body(),
+            )
             return
         _tell(resp, demo_keys.read(self._settings.data_dir))
 
@@ -178,9 +181,7 @@ def _may_see_demo(settings: Settings, req: Incoming) -> bool:
         return False
     asked_for = urlsplit(f"//{req.get_header('Host') or ''}").hostname
     return (
-        _is_loopback(settings.rest.host)
-        and _is_loopback(req.address)
-        and asked_for in _LOCAL_NAMES
+        _is_loopback(settings.rest.host) and _is_loopback(req.address) and asked_for in _LOCAL_NAMES
     )
 
 

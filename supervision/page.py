@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import Settings
-from runtime.postgres import EmbeddedPostgres
 from runtime import demo_keys, endpoints
+from runtime.postgres import EmbeddedPostgres
 from supervision import status
 
 
@@ -14,6 +14,7 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
     where = status.urls(settings)
     lines = [
         f"The exchange is up after {seconds:.1f} s. Stop it with Ctrl-C or `openbourse down`.",
+        f"  terminal     {where['rest']}/",
         f"  REST         {where['rest']}/api/v3/exchangeInfo",
         f"  streams      {where['ws']}/ws/btcusdt@trade",
         f"  PostgreSQL   {_psql(settings, asked_dsn)}",

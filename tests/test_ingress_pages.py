@@ -27,7 +27,9 @@ def settings(tmp_path):
 class Browser:
     """Asks the pages for something, from an address."""
 
-    def __init__(self, settings: Settings, runner: asyncio.Runner, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, settings: Settings, runner: asyncio.Runner, address: str = "127.0.0.1"
+    ) -> None:
         self._app = falcon.asgi.App(request_type=Incoming)
         add_pages(self._app, settings)
         self._address = address

@@ -44,7 +44,7 @@ class Terminal {
     this.tape = new Tape();
     this.chart = new Chart(this.rest, this.streams);
     this.instruments = new Instruments(this.rest, this.streams, (symbol) => this.choose(symbol));
-    this.session = new Session(this.rest, (phase) => say(`${this.market.symbol}: ${phase}`, ""));
+    this.session = new Session(this.rest, this.streams, (phase) => say(`${this.market.symbol}: ${phase}`, ""));
     this.ticket = new Ticket(this.rest, this.account, { say: () => {}, lastPrice: () => this._lastPrice() });
     this.amend = new AmendDialog(this.rest, this.markets, say);
     this.orders = new OrdersView(this.account, this.markets, {

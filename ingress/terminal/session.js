@@ -3,7 +3,8 @@
 import { grouped, trimmed } from "./decimal.js";
 import { byId, put } from "./dom.js";
 
-const PAUSE_MS = 1_000;
+const RETRY_MS = 1_000;
+const COUNT_MS = 250;
 const WORDS = {
   PRE_OPEN: "Before the opening",
   OPENING_AUCTION: "Opening auction",
@@ -19,34 +20,50 @@ const CALLS = ["OPENING_AUCTION", "VOLATILITY_AUCTION", "CLOSING_AUCTION"];
 export class Session {
   /**
    * @param {import("./rest.js").Rest} rest
+   * @param {import("./streams.js").Streams} streams
    * @param {(phase: string) => void} changed called when the phase is another one
    */
-  constructor(rest, changed) {
+  constructor(rest, streams, changed) {
     this._rest = rest;
+    this._streams = streams;
     this._changed = changed;
     this._told = null;
-    setInterval(() => this._ask(), PAUSE_MS);
-    setInterval(() => this._count(), 250);
+    this._stops = [];
+    setInterval(() => this._count(), COUNT_MS);
   }
 
   /** @param {import("./market.js").Market} market */
   show(market) {
+    this._stops.forEach((stop) => stop());
     this._market = market;
     this._told = null;
-    this._ask();
+    const { stream } = market;
+    this._stops = [
+      this._streams.listen(`${stream}@phase`, (event) => this._phase(event), () => this._ask()),
+      this._streams.listen(`${stream}@auction`, (event) => this._auction(event)),
+    ];
+    if (!this._streams.isOpen) this._ask();
+  }
+
+  _phase(event) {
+    const call = { indicativePrice: "0", pairedQty: "0", imbalanceQty: "0", imbalanceSide: null };
+    const kept = this._told?.phase === event.p ? this._told : call;
+    this._take({ ...kept, phase: event.p, phaseEndTime: event.u });
+  }
+
+  _auction(event) {
+    if (!this._told || event.x !== "INDICATED") return;
+    const call = { indicativePrice: event.p, pairedQty: event.q, imbalanceQty: event.i, imbalanceSide: event.S };
+    this._take({ ...this._told, ...call });
   }
 
   async _ask() {
-    if (!this._market || document.hidden || this._asking) return;
-    this._asking = true;
+    const market = this._market;
     try {
-      const { symbol } = this._market;
-      const told = await this._rest.get("/api/v3/session", { symbol });
-      if (symbol === this._market.symbol) this._take(told);
+      const told = await this._rest.get("/api/v3/session", { symbol: market.symbol });
+      if (market === this._market) this._take(told);
     } catch {
-      // The connection's own sign says that the exchange is away.
-    } finally {
-      this._asking = false;
+      setTimeout(() => market === this._market && this._ask(), RETRY_MS);
     }
   }
 
