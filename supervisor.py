@@ -168,6 +168,7 @@ def _settings() -> Settings:
         settings,
         data_dir=settings.data_dir.resolve(),
         instruments_file=settings.instruments_file.resolve(),
+        calendar_file=settings.calendar_file.resolve(),
     )
 
 

@@ -17,11 +17,12 @@ from commands.desk import Desk
 from commands.phase import instrument_of, tell
 from conf.settings import Settings, load
 from matcher.bootstrap import opening_batches
+from matcher.trading_days import read_calendars
 from protocol.layout import Rows
 from protocol.records import Command
 from protocol.terms import InstrumentTerm, SessionPhase
 from protocol.units import to_text
-from runtime import endpoints
+from runtime import clock, endpoints
 from runtime.shared import Reader
 
 
@@ -105,7 +106,9 @@ def _apply(settings: Settings, desk: Desk, table: Mapping[str, Any]) -> int:
     """
     blocks = Reader(endpoints.run_dir(settings.data_dir)).current()
     count = 0
-    for batch in opening_batches(table, blocks):
+    days = _read(settings.calendar_file.read_text(), str(settings.calendar_file))
+    calendars = read_calendars(days, demo=settings.demo)
+    for batch in opening_batches(table, blocks, calendars, now_ns=clock.wall_ns()):
         for fields in _fields(batch):
             desk.ask(fields)
             count += 1

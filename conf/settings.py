@@ -33,6 +33,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     supervision: Supervision = field(default_factory=Supervision)
     instruments_file: Path = SHIPPED / "instruments.toml"
+    calendar_file: Path = SHIPPED / "calendar.toml"
     demo: bool = True
 
 
@@ -44,7 +45,7 @@ _SECTIONS = {
     "database": Database,
     "supervision": Supervision,
 }
-_PATHS = ("data_dir", "instruments_file")
+_PATHS = ("data_dir", "instruments_file", "calendar_file")
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -69,10 +70,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
                     f"unknown setting {name!r}; known are {', '.join([*_PATHS, 'demo', *_SECTIONS])}"
                 )
     made = {name: _section(_SECTIONS[name], name, values) for name, values in sections.items()}
-    data_dir = Path(top.get("data_dir", "data"))
-    instruments = Path(top.get("instruments_file", SHIPPED / "instruments.toml"))
-    demo = _convert("demo", bool, top.get("demo", True))
-    return Settings(data_dir=data_dir, instruments_file=instruments, demo=demo, **made)
+    return Settings(
+        data_dir=Path(top.get("data_dir", "data")),
+        instruments_file=Path(top.get("instruments_file", Settings.instruments_file)),
+        calendar_file=Path(top.get("calendar_file", Settings.calendar_file)),
+        demo=_convert("demo", bool, top.get("demo", True)),
+        **made,
+    )
 
 
 def to_environ(settings: Settings) -> dict[str, str]:

@@ -20,6 +20,7 @@ from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.loop import Matcher, open_wires
 from matcher.recovery import journal_folder, recover
+from matcher.trading_days import read_calendars
 from runtime import clock
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
@@ -35,7 +36,8 @@ def serve(service: Service, settings: Settings) -> None:
     """Run the matcher until it is told to stop."""
     begun_ns = clock.steady_ns()
     folder = journal_folder(settings.data_dir)
-    listings = _listings(settings.instruments_file)
+    listings = _table(settings.instruments_file, "instruments")
+    calendars = _table(settings.calendar_file, "calendars")
     lock = _lock(folder)
     asked = capacity.wanted(settings.core)
     # Clients choose the texts that are indexed; none of them shall know which ones collide.
@@ -47,7 +49,14 @@ def serve(service: Service, settings: Settings) -> None:
     engine.warm_up()
     journal = _recover(service, engine, settings)
     wires = open_wires(service.run, len(engine.blocks["instruments"]))
-    matcher = Matcher(service.log, engine, journal, wires, settings.core.batch_limit)
+    matcher = Matcher(
+        service.log,
+        engine,
+        journal,
+        wires,
+        settings.core.batch_limit,
+        read_calendars(calendars, demo=settings.demo),
+    )
     matcher.open_market(listings)
     engine.blocks["status"]["epoch"] = epoch
     engine.blocks["status"]["ready"] = 1
@@ -96,11 +105,11 @@ def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
     return done.journal
 
 
-def _listings(path: Path) -> dict[str, Any]:
+def _table(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadConfiguration(f"cannot read the instruments in {path}: {error}") from error
+        raise BadConfiguration(f"cannot read the {what} in {path}: {error}") from error
 
 
 def _lock(folder: Path) -> JournalLock:

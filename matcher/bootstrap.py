@@ -2,8 +2,8 @@
 
 At the first start everything is missing; later only what the file changed is commanded. What the
 file does not name stays: assets and instruments are never removed, and a term whose key is not given
-keeps its value. The phase in the file is the one a *new* instrument opens in; afterwards phases
-belong to the calendar and the operators. A term that was changed by command goes back to the file's
+keeps its value. The phase in the file is the one a *new* instrument opens in, unless it has a calendar; afterwards
+phases belong to the calendar and the operators. A term that was changed by command goes back to the file's
 value at the next start, if the file gives one.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.listings import Listing, read_listings
+from matcher.trading_days import NO_CALENDARS, Calendars, last_step, next_step
 from protocol.layout import Rows, rows_of
 from protocol.records import Command
 from protocol.rejects import RejectReason
@@ -23,7 +24,13 @@ from runtime.service import BadConfiguration
 Blocks = Mapping[str, npt.NDArray[Any]]
 
 
-def opening_batches(table: Mapping[str, Any], blocks: Blocks) -> list[Rows]:
+def opening_batches(
+    table: Mapping[str, Any],
+    blocks: Blocks,
+    calendars: Calendars = NO_CALENDARS,
+    *,
+    now_ns: int = 0,
+) -> list[Rows]:
     """Return the commands that lead from the state in `blocks` to the file's `table`, unstamped.
 
     Each element is one batch, which is journaled as a whole or not at all: so a new instrument never
@@ -31,7 +38,7 @@ def opening_batches(table: Mapping[str, Any], blocks: Blocks) -> list[Rows]:
 
     Raises: BadConfiguration: the table is wrong, or changes what cannot change.
     """
-    assets, listings = read_listings(table)
+    assets, listings = read_listings(table, calendars.numbers)
     numbers = _known(blocks["assets"], "code")
     listed = _known(blocks["instruments"], "symbol")
     batches = [_new_assets(assets, numbers, blocks)]
@@ -40,7 +47,8 @@ def opening_batches(table: Mapping[str, Any], blocks: Blocks) -> list[Rows]:
         if number is None:
             number = len(listed)
             listed[listing.symbol] = number
-            batches.append(_new_instrument(listing, number, numbers))
+            first_phase = _first_phase(listing, number, calendars, now_ns)
+            batches.append(_rows([*_new_instrument(listing, number, numbers), *first_phase]))
         else:
             _check_fixed(listing, blocks["terms"][number], numbers)
             batches.append(_changed_terms(listing, number, blocks["terms"][number]))
@@ -85,8 +93,10 @@ def _new_assets(assets: Mapping[str, int], numbers: dict[str, int], blocks: Bloc
     return _rows(fields)
 
 
-def _new_instrument(listing: Listing, number: int, assets: Mapping[str, int]) -> Rows:
-    fields: list[dict[str, Any]] = [
+def _new_instrument(
+    listing: Listing, number: int, assets: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    return [
         {
             "kind": CommandKind.ADD_INSTRUMENT,
             "instrument": number,
@@ -99,10 +109,23 @@ def _new_instrument(listing: Listing, number: int, assets: Mapping[str, int]) ->
         },
         *(_set_term(number, term, value) for term, value in listing.terms.items()),
     ]
-    if listing.phase != SessionPhase.PRE_OPEN:
-        phase = {"kind": CommandKind.SET_PHASE, "instrument": number, "term": listing.phase}
-        fields.append(phase)
-    return _rows(fields)
+
+
+def _first_phase(
+    listing: Listing, number: int, calendars: Calendars, now_ns: int
+) -> list[dict[str, Any]]:
+    """Return the command that brings a new instrument, which is in PRE_OPEN, to its phase."""
+    phase, end_ns = listing.phase, 0
+    calendar = calendars.by_number.get(listing.terms.get(InstrumentTerm.CALENDAR, 0))
+    step = last_step(calendar, now_ns) if calendar else None
+    if calendar and step:
+        phase = step.phase
+        after = next_step(calendar, now_ns)
+        end_ns = after.at_ns if after else 0
+    if phase == SessionPhase.PRE_OPEN:
+        return []
+    fields = {"instrument": number, "term": phase, "expire_ns": end_ns}
+    return [{"kind": CommandKind.SET_PHASE, **fields}]
 
 
 def _changed_terms(listing: Listing, number: int, terms: npt.NDArray[np.int64]) -> Rows:

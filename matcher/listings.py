@@ -6,6 +6,7 @@ What a person writes is in the words and units that clients see; each key sets o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from protocol import units
@@ -26,6 +27,7 @@ _FIXED = ("base", "quote", "price_decimals", "qty_decimals", "ladder_top")
 _BIPS_DECIMALS = 4
 _PPM_DECIMALS = 6
 _MAX_DECIMALS = 18
+_NO_CALENDARS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Listing:
     terms: dict[InstrumentTerm, int]
 
 
-def read_listings(table: Mapping[str, Any]) -> tuple[dict[str, int], list[Listing]]:
+def read_listings(
+    table: Mapping[str, Any], calendars: Mapping[str, int] = _NO_CALENDARS
+) -> tuple[dict[str, int], list[Listing]]:
     """Return the decimals of each asset, and the instruments, in the order of the file.
 
     Raises: BadConfiguration, which names the key, what was found and what is needed.
@@ -56,7 +60,25 @@ def read_listings(table: Mapping[str, Any]) -> tuple[dict[str, int], list[Listin
         for code, decimals in table.get("assets", {}).items()
     }
     found = table.get("instruments", {}).items()
-    return assets, [_listing(symbol, keys, assets) for symbol, keys in found]
+    return assets, [
+        _listing(symbol, _numbered(symbol, keys, calendars), assets) for symbol, keys in found
+    ]
+
+
+def _numbered(
+    symbol: str, keys: Mapping[str, Any], calendars: Mapping[str, int]
+) -> Mapping[str, Any]:
+    """Return the keys with the number of the calendar instead of its name."""
+    name = keys.get("calendar")
+    if not isinstance(name, str):
+        return keys
+    if name and name not in calendars:
+        known = ", ".join(calendars) or "none"
+        raise BadConfiguration(
+            f"instruments.{symbol}.calendar is {name!r}; the file of calendars has {known}; "
+            '"" is around the clock'
+        )
+    return {**keys, "calendar": calendars[name] if name else 0}
 
 
 def _listing(symbol: str, keys: Mapping[str, Any], assets: Mapping[str, int]) -> Listing:

@@ -13,7 +13,8 @@ from matcher.bootstrap import check_accepted, opening_batches
 from matcher.core.engine import Engine
 from matcher.outbox import Outbox
 from matcher.recovery import apply
-from matcher.sequencer import Sequencer, tick
+from matcher.sequencer import Sequencer
+from matcher.trading_days import NO_CALENDARS, Calendars
 from protocol.layout import Rows
 from runtime import clock, endpoints, shared
 from runtime.journal import Journal, JournalFull
@@ -55,7 +56,13 @@ class Matcher:
     """What the loop works with, once the state is back; `limit`: commands in a batch."""
 
     def __init__(
-        self, log: logging.Logger, engine: Engine, journal: Journal, wires: Wires, limit: int
+        self,
+        log: logging.Logger,
+        engine: Engine,
+        journal: Journal,
+        wires: Wires,
+        limit: int,
+        calendars: Calendars = NO_CALENDARS,
     ) -> None:
         self._log = log
         self._engine = engine
@@ -66,7 +73,9 @@ class Matcher:
             last_seq=journal.next_seq - 1,
             last_ns=int(self._status["at_ns"][0]),
             limit=limit,
+            calendars=calendars.by_number,
         )
+        self._calendars = calendars
         self._orders = wires.orders
         self._outbox = wires.outbox
         self._deep_words = wires.deep_words
@@ -79,14 +88,24 @@ class Matcher:
     def open_market(self, listings: Mapping[str, Any]) -> None:
         """Bring assets and instruments to what the file of instruments wants.
 
+        What became due while nobody looked comes first: the time of the commands that follow says that it
+        is done.
+
         Raises: BadConfiguration; JournalFull.
         """
+        missed = self._sequencer.batch(clock.wall_ns())
+        if len(missed):
+            self._journal.append(missed)
+            apply(self._engine, missed, self._tell)
 
         def take(events: Rows) -> None:
             self._tell(events)
             check_accepted(events)
 
-        for batch in opening_batches(listings, self._engine.blocks):
+        batches = opening_batches(
+            listings, self._engine.blocks, self._calendars, now_ns=clock.wall_ns()
+        )
+        for batch in batches:
             rows = self._sequencer.stamp([batch], clock.wall_ns())
             self._journal.append(rows)
             apply(self._engine, rows, take)
@@ -185,7 +204,7 @@ class Matcher:
         self._dropped_commands += self._sequencer.drop_waiting()
         if clock.steady_ns() < self._retry_ns:
             return
-        self._execute(self._sequencer.stamp([tick()], clock.wall_ns()))
+        self._execute(self._sequencer.due_batch(clock.wall_ns()))
         if not self._retry_ns:
             self._log.info("commands are taken again")
             self._status["ready"] = 1

@@ -9,22 +9,21 @@ handed to the core as one leg that the core rejects, so that whoever waits is an
 
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from matcher.schedule import CALLS, Schedule
+from matcher.trading_days import Calendar
 from protocol.layout import Rows, rows_of
 from protocol.records import Command
-from protocol.terms import CommandKind, ListKind, SessionPhase
+from protocol.terms import CommandKind, ListKind
 from runtime.endpoints import WrongFrame, rows_in
 
 TICK_INTERVAL_NS = 250_000_000
 """How often the clock ticks while an instrument is in a call (rule A-2), or again for one due time."""
-_CALLS = (
-    SessionPhase.OPENING_AUCTION,
-    SessionPhase.VOLATILITY_AUCTION,
-    SessionPhase.CLOSING_AUCTION,
-)
+_NO_CALENDARS: Mapping[int, Calendar] = MappingProxyType({})
 _LEGS = {ListKind.OCO: 2, ListKind.OTO: 2, ListKind.OTOCO: 3}
 _SAME_IN_ALL_LEGS = [
     "kind", "account", "instrument", "list_kind", "legs", "reply_to", "request_id",
@@ -35,13 +34,19 @@ class Sequencer:
     """Stamps commands after `last_seq` and `last_ns`; reads the due times from the core's blocks."""
 
     def __init__(
-        self, board: Mapping[str, npt.NDArray[np.void]], last_seq: int, last_ns: int, limit: int
+        self,
+        board: Mapping[str, npt.NDArray[np.void]],
+        last_seq: int,
+        last_ns: int,
+        limit: int,
+        calendars: Mapping[int, Calendar] = _NO_CALENDARS,
     ) -> None:
         self._status = board["status"]
         self._phases = board["instruments"]["phase"]
         self._last_seq = last_seq
         self._last_ns = last_ns
         self._limit = limit
+        self._schedule = Schedule(calendars, board, last_ns)
         self._waiting: deque[Rows] = deque()
         self._looked_ns = 0
         self._ticked_for = 0
@@ -74,12 +79,13 @@ class Sequencer:
         return dropped
 
     def batch(self, now_ns: int) -> Rows:
-        """Return the next batch, stamped: a due tick, then at most `limit` commands; often empty.
+        """Return the next batch, stamped; often empty.
 
-        The legs of a list are never in two batches.
+        First what is due: a tick, the phases of the calendars. Then at most `limit` commands; the legs of
+        a list are never in two batches.
         """
         at_ns = max(self._last_ns, now_ns)
-        parts = [tick()] if self._is_tick_due(at_ns) else []
+        parts = self._due(at_ns, ticks=self._is_tick_due(at_ns))
         room = self._limit
         while self._waiting and room > 0:
             rows = self._waiting.popleft()
@@ -91,6 +97,11 @@ class Sequencer:
                 self._waiting.appendleft(rows[end:])
                 break
         return self.stamp(parts, at_ns)
+
+    def due_batch(self, now_ns: int) -> Rows:
+        """Return a batch of what is due alone, stamped: never empty, for a tick is always in it."""
+        at_ns = max(self._last_ns, now_ns)
+        return self.stamp(self._due(at_ns, ticks=True), at_ns)
 
     def stamp(self, parts: list[Rows], now_ns: int) -> Rows:
         """Return the rows of `parts` as one batch, in order, with the next numbers and the time."""
@@ -106,6 +117,12 @@ class Sequencer:
         """Undo the numbers of the last batch, which could not be journaled."""
         assert int(rows["seq"][-1]) == self._last_seq
         self._last_seq -= len(rows)
+        self._schedule.undo()
+
+    def _due(self, at_ns: int, *, ticks: bool) -> list[Rows]:
+        parts = [tick()] if ticks else []
+        phases = self._schedule.due(at_ns)
+        return parts if phases is None else [*parts, phases]
 
     def _is_tick_due(self, at_ns: int) -> bool:
         due_ns = int(self._status["next_due_ns"][0])
@@ -113,7 +130,7 @@ class Sequencer:
         if not is_due or due_ns == self._ticked_for:
             if at_ns - self._looked_ns < TICK_INTERVAL_NS:
                 return False
-            if not is_due and not np.isin(self._phases, _CALLS).any():
+            if not is_due and not np.isin(self._phases, CALLS).any():
                 self._looked_ns = at_ns
                 return False
         self._looked_ns, self._ticked_for = at_ns, due_ns

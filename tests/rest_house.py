@@ -30,6 +30,7 @@ from ingress.limits import Limits
 from ingress.params import Security
 from ingress.views import Views
 from matcher.bootstrap import check_accepted, opening_batches
+from matcher.trading_days import Calendars
 from protocol.board import BLOCKS, DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS, QUEUE_SLOTS
 from protocol.board_reads import Board
 from protocol.layout import Record, Rows, rows_of
@@ -41,8 +42,7 @@ from tests.reference import Capacities, Reference
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 START_NS = 1_700_000_000_000_000_000
-SLOT = 7
-FIRST_ID = 41
+SLOT, FIRST_ID = 7, 41
 LIMITS = Capacities(price_levels=1 << 30)
 TABLE = tomllib.loads((Path(__file__).parent.parent / "conf" / "instruments.toml").read_text())
 EVERY_PERMISSION = tuple(kind.value for kind in Security if kind.value)
@@ -56,7 +56,7 @@ class Market:
         self.seq = 0
         self.now_ns = START_NS
         self.board = {name: _block(name) for name in BLOCKS}
-        for batch in opening_batches(TABLE, self.board):
+        for batch in opening_batches(TABLE, self.board, Calendars({"US_STOCKS": 1}, {})):
             check_accepted(self.apply(batch))
 
     def apply(self, commands: Rows) -> Rows:

@@ -7,6 +7,7 @@ import pytest
 
 from matcher.bootstrap import check_accepted, opening_batches
 from matcher.listings import read_listings
+from matcher.trading_days import read_calendars
 from protocol.board import AssetRow, InstrumentRow
 from protocol.layout import Rows, rows_of
 from protocol.records import Event
@@ -23,6 +24,11 @@ from protocol.terms import (
 from runtime.service import BadConfiguration
 
 SHIPPED = tomllib.loads((Path(__file__).parent.parent / "conf" / "instruments.toml").read_text())
+CALENDARS = read_calendars(
+    tomllib.loads((Path(__file__).parent.parent / "conf" / "calendar.toml").read_text()), demo=False
+)
+MONDAY_NOON_NS = 1_796_058_000_000_000_000
+"""2026-11-30 12:00 in New York."""
 T = InstrumentTerm
 
 
@@ -71,7 +77,7 @@ def terms_of(rows: Rows) -> dict[InstrumentTerm, int]:
 
 
 def test_everything_is_missing_at_the_first_start() -> None:
-    batches = opening_batches(SHIPPED, empty())
+    batches = opening_batches(SHIPPED, empty(), CALENDARS, now_ns=MONDAY_NOON_NS)
     assets, *instruments = batches
     assert assets["kind"].tolist() == [CommandKind.ADD_ASSET] * 6
     assert assets["asset"].tolist() == list(range(6))
@@ -91,8 +97,8 @@ def test_everything_is_missing_at_the_first_start() -> None:
 
 def test_nothing_is_left_to_do_once_all_was_done() -> None:
     blocks = empty()
-    carry_out(opening_batches(SHIPPED, blocks), blocks)
-    assert opening_batches(SHIPPED, blocks) == []
+    carry_out(opening_batches(SHIPPED, blocks, CALENDARS, now_ns=MONDAY_NOON_NS), blocks)
+    assert opening_batches(SHIPPED, blocks, CALENDARS, now_ns=MONDAY_NOON_NS) == []
 
 
 def test_a_later_start_sets_only_what_changed_and_no_phase() -> None:
@@ -124,6 +130,36 @@ def test_what_the_file_does_not_name_stays() -> None:
 def test_a_new_instrument_may_wait_before_its_opening() -> None:
     _, rows = opening_batches(table(phase="PRE_OPEN"), empty())
     assert CommandKind.SET_PHASE not in rows["kind"]
+
+
+def test_a_new_instrument_with_a_calendar_opens_in_the_phase_of_the_hour() -> None:
+    wanted = table(calendar="US_STOCKS", phase="CONTINUOUS")
+    phases = []
+    for hours in (-3, 0, 4, 24 * 5):
+        now_ns = MONDAY_NOON_NS + hours * 3_600_000_000_000
+        _, rows = opening_batches(wanted, empty(), CALENDARS, now_ns=now_ns)
+        phases += [
+            (
+                SessionPhase(int(row["term"])).name,
+                (int(row["expire_ns"]) - now_ns) // 60_000_000_000,
+            )
+            for row in rows
+            if row["kind"] == CommandKind.SET_PHASE
+        ]
+    # At 9:00 it stays in PRE_OPEN; then with the minutes to the end of the phase.
+    assert phases == [("CONTINUOUS", 230), ("CLOSED", 17 * 60), ("CLOSED", 45 * 60)]
+    assert terms_of(rows)[T.CALENDAR] == 1
+
+
+def test_a_calendar_goes_by_its_name_or_number_or_is_given_up() -> None:
+    known = {"US_STOCKS": 1}
+    for said, number in (("US_STOCKS", 1), (1, 1), ("", 0), (0, 0)):
+        _, (listing,) = read_listings(table(calendar=said), known)
+        assert listing.terms[T.CALENDAR] == number
+    with pytest.raises(
+        BadConfiguration, match=r"calendar is 'EU'; the file of calendars has US_ST"
+    ):
+        read_listings(table(calendar="EU"), known)
 
 
 @pytest.mark.parametrize(

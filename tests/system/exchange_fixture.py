@@ -28,6 +28,7 @@ from supervision import claim, status
 from supervision.claim import end_leftovers
 
 ROOT = Path(__file__).parent.parent.parent
+ALWAYS_OPEN = ROOT / "tests" / "always_open.toml"
 START_S = 240.0
 """A first start compiles the core."""
 
@@ -41,7 +42,12 @@ class Exchange:
         self.output = data_dir.with_name(f"{data_dir.name}.out")
         self.log = data_dir.with_name(f"{data_dir.name}.log")
         self._options = options
-        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environ}
+        own = {
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            "OPENBOURSE_CALENDAR_FILE": str(ALWAYS_OPEN),
+        }
+        self._environ = {**os.environ, **own, **environ}
         self.child: subprocess.Popen[bytes] | None = None
         self._clients: list[RestClient] = []
 

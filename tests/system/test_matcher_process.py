@@ -337,3 +337,45 @@ def test_the_clock_expires_orders_while_nothing_else_happens(home: House, client
     until(lambda: len(home.board.account(1).orders) == 0, "the order to expire", 5)
     assert home.stop() == 0
     check_whole(home, client)
+
+
+CALENDARS = """
+[SHORT]
+number = 3
+every_s = 3
+phases = [
+  { at = 00:00:00, phase = "CONTINUOUS" }, { at = 00:00:01, phase = "CLOSING_AUCTION" },
+  { at = 00:00:02, phase = "CLOSED" },
+]
+"""
+
+
+def test_the_calendar_goes_on_through_kills(home: House, client: Client) -> None:
+    """Rule A-1: phases are commands of the journal, so recovery and replay need no calendar."""
+    calendars = home.folder / "calendar.toml"
+    calendars.write_text(CALENDARS)
+    home.listings.write_text(
+        home.listings.read_text().replace("tick_size", 'calendar = "SHORT"\ntick_size', 1)
+    )
+    for _ in range(2):
+        home.start(OPENBOURSE_CALENDAR_FILE=str(calendars))
+        for phase in (SessionPhase.CLOSING_AUCTION, SessionPhase.CLOSED, SessionPhase.CONTINUOUS):
+            until(lambda phase=phase: home.board.instrument(0)["phase"] == phase, phase.name)
+        home.kill()
+    home.start(OPENBOURSE_CALENDAR_FILE=str(calendars))
+    client.ask(*opening(1))
+    assert home.stop() == 0
+    check_whole(home, client)
+    _, commands, _ = home.replayed()
+    phases = commands["term"][commands["kind"] == CommandKind.SET_PHASE].tolist()
+    closed = [place for place, phase in enumerate(phases) if phase == SessionPhase.CLOSED]
+    assert len(closed) >= 2
+    assert all(phases[place - 1] != SessionPhase.CLOSED for place in closed)
+
+
+def test_a_wrong_calendar_is_told(home: House) -> None:
+    calendars = home.folder / "calendar.toml"
+    calendars.write_text(CALENDARS.replace("every_s = 3", "every_s = 2"))
+    home.start(wait=False, OPENBOURSE_CALENDAR_FILE=str(calendars))
+    assert home.wait() == BAD_CONFIGURATION
+    assert "SHORT.phases has one at 00:00:02; the day is 2 s long" in home.log()
