@@ -4,8 +4,9 @@ Added to uvicorn's httptools protocol: a limit on the size of the head (request 
 how long a request may take to arrive, on idle connections from the first byte on, and on the number of
 connections; the dialect's JSON for what is no request at all; and the lane. A request of the lane's
 table goes straight to its `Serve` when its last byte is in, and its reply back in one write: the ASGI
-messages, Falcon's routing and its objects would cost as much as the order itself. Whatever is
-unusual (a pipelined request, an Expect header, a client that does not read) takes uvicorn's way through
+messages, Falcon's routing and its objects would cost as much as the order itself. A request to upgrade
+to a WebSocket at the path of the WebSocket API leaves HTTP: its head and its socket go to a
+`WsConnection`, and this object is done. Whatever is unusual (a pipelined request, an Expect header, a client that does not read) takes uvicorn's way through
 Falcon, which answers every request, and the same.
 """
 
@@ -19,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ingress import errors
 from ingress.responder import Reply, Serve, log
+from ingress.ws_api import PATH, WsApi
+from ingress.ws_connection import WsConnection
 
 Lane = Mapping[tuple[bytes, bytes], Serve]
 """What answers a verb and a path."""
@@ -60,6 +63,8 @@ class Connection(HttpToolsProtocol):
     _state = _IDLE
     _head_size = 0
     _refused = False
+    _upgrades = False
+    """The request now read asks for the WebSocket API, and gets it."""
     _since: float
     """When the request began to arrive, or the connection became idle."""
     _watcher: asyncio.TimerHandle
@@ -70,6 +75,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lane: Lane = getattr(self.app, "lane", {})
+        self._ws_api: WsApi | None = getattr(self.app, "ws_api", None)
         self._body_limit: int = getattr(self.app, "body_limit", 1 << 20)
 
     def connection_made(self, transport: Any) -> None:
@@ -94,7 +100,13 @@ class Connection(HttpToolsProtocol):
         if self._state != _BODY and not self._head_fits(data):
             self._close_with(errors.Refused(*errors.HEADERS_TOO_LARGE))
             return
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._upgrades:
+                self._hand_over(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -109,6 +121,9 @@ class Connection(HttpToolsProtocol):
         self._state = _BODY
         self._head_size = 0
         free = self.cycle is None or self.cycle.response_complete
+        if self.parser.should_upgrade() and free and self._asks_for_ws_api():
+            self._upgrades = True
+            return
         if free and not self.expect_100_continue and not self.flow.write_paused:
             path, _, query = self.url.partition(b"?")
             serve = self._lane.get((self.parser.get_method(), path))
@@ -125,6 +140,8 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
+        if self._upgrades:
+            return
         cycle = self.cycle
         if type(cycle) is not LaneCycle:
             super().on_body(body)
@@ -137,6 +154,8 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Serve a request of the lane, now that all of it is here."""
         self._state = _IDLE
+        if self._upgrades:
+            return
         cycle = self.cycle
         if type(cycle) is not LaneCycle:
             super().on_message_complete()
@@ -191,8 +210,26 @@ class Connection(HttpToolsProtocol):
         large = type(cycle) is LaneCycle and len(cycle.body) > self._body_limit
         self._close_with(errors.Refused(*(errors.BODY_TOO_LARGE if large else errors.MALFORMED)))
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: the request is answered as if no upgrade had been asked for."""
+    def _should_upgrade(self) -> bool:
+        """Answer every request that comes this far as if no upgrade had been asked for."""
+        return False
+
+    def _asks_for_ws_api(self) -> bool:
+        here = self.url.partition(b"?")[0] == PATH and self.parser.get_method() == b"GET"
+        return here and self._ws_api is not None and self._get_upgrade() == b"websocket"
+
+    def _hand_over(self, rest: bytes) -> None:
+        """Leave HTTP: the WebSocket connection gets the socket, the head, and what came behind it."""
+        assert self._ws_api
+        self._watcher.cancel()
+        self.connections.discard(self)
+        query = self.url.partition(b"?")[2]
+        ws = WsConnection(self._ws_api, self.connections, self.tasks, query, self._address)
+        self.transport.set_protocol(ws)
+        ws.connection_made(self.transport)
+        head = [b"GET %b HTTP/1.1\r\n" % self.url]
+        head += [b"%b: %b\r\n" % header for header in self.headers]
+        ws.data_received(b"".join([*head, b"\r\n", rest]))
 
     def _head_fits(self, data: bytes) -> bool:
         if self._state == _IDLE and len(data) <= HEAD_LIMIT:

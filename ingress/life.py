@@ -22,13 +22,18 @@ from ingress.limits import Limits
 from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
 from ingress.responder import Serve, lane
+from ingress.user_events import UserEvents
 from ingress.views import Views
+from ingress.ws_api import WsApi
+from protocol.board_reads import Board
 from runtime import clock, endpoints
+from runtime.catalogue import Catalogue
 from runtime.listen_keys import ListenKeys
+from runtime.pipe import replay_events
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import Service
 from runtime.shared import Reader, deep_requests, queue_requests
-from runtime.sockets import Pull, Push
+from runtime.sockets import Pull, Push, Subscribe
 from runtime.vault import Vault, key_file
 
 KEYS_WAIT_S = 5.0
@@ -48,6 +53,8 @@ class Life:
         self._app: Any = None
         self.lane: dict[tuple[bytes, bytes], Serve] = {}
         """What the connections serve without Falcon."""
+        self.ws_api: WsApi | None = None
+        """Where connections go that are upgraded."""
         self.body_limit = settings.rest.max_body_bytes
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -104,6 +111,8 @@ class Life:
         self._app = create_app(door)
         add_pages(self._app, settings)
         self.lane = lane(door, OPERATIONS)
+        self._events = self._user_events(run)
+        self.ws_api = WsApi(door, OPERATIONS, settings.ws, self._events)
         loaded = asyncio.Event()
         self._tasks = [
             asyncio.create_task(feed.follow(keys, loaded)),
@@ -118,6 +127,21 @@ class Life:
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
         self._service.ready(rest_port=settings.rest.port, slot=self._slot.number)
+
+    def _user_events(self, run: Path) -> UserEvents:
+        board = Board(Reader(run).current)
+
+        def open_wire() -> Subscribe:
+            wire = Subscribe(endpoints.MARKET.limit)
+            wire.connect(endpoints.address(endpoints.MARKET, run))
+            return wire
+
+        return UserEvents(
+            Catalogue(board).names(),
+            lambda: int(board.status()["event_seq"]),
+            open_wire,
+            replay_events,
+        )
 
     def _dsn(self) -> str:
         settings = self._settings
@@ -142,6 +166,7 @@ class Life:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._events.close()
         self._gateway.close()
         await self._counts.close()
         await self._pool.close()

@@ -46,8 +46,9 @@ EVENTS = Wire(
     "frames are dropped: the writer sees the gap in event_seq and replays the journal",
 )  # fmt: skip
 MARKET = Wire(
-    "market", "PUB→SUB", "matcher", "broadcasters", "Event", 2_000,
-    "frames for that subscriber are dropped: it sees the gap and takes a fresh snapshot",
+    "market", "PUB→SUB", "matcher", "broadcasters; ingress workers with user data subscriptions", "Event", 2_000,
+    "frames for that subscriber are dropped: it sees the gap; books begin anew from a fresh snapshot, "
+    "user data is made again by a replay of the journal",
 )  # fmt: skip
 REPORTS = Wire(
     "reports", "PUSH→PULL", "supervisor", "all processes", "JSON text", 100,

@@ -9,6 +9,7 @@ import os
 import select
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -47,6 +48,10 @@ class Child:
             fcntl.fcntl(self._out, _LINUX_SET_SIZE, _READ)
         self._buffer = bytearray()
 
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when a frame, or the end, has come."""
+        return self._out
+
     def read(self, timeout_s: float) -> list[bytes] | None:
         """Return the frames that have come, waiting for at most `timeout_s`; None at the end.
 
@@ -82,3 +87,10 @@ class Child:
             at = end
         del self._buffer[:at]
         return frames
+
+
+def replay_events(event_seq: int) -> Child:
+    """Start a replay of the journal that tells all events from `event_seq` on."""
+    return Child(
+        [sys.executable, "-m", "matcher.replay_events", "--from-event-seq", str(event_seq)]
+    )

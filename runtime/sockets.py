@@ -34,6 +34,10 @@ class _Socket:
         """Connect; the other side need not be there yet."""
         self._socket.connect(address)
 
+    def fileno(self) -> int:
+        """Return the descriptor to `select` on; edge-triggered: drain to the end before every wait."""
+        return int(self._socket.fileno())
+
     def close(self, linger_ms: int = 0) -> None:
         """Close, giving frames already taken `linger_ms` to leave."""
         self._socket.close(linger_ms)
@@ -94,10 +98,6 @@ class Pull(_Socket):
     def wait(self, timeout_ms: int) -> bool:
         """Wait for a frame; False when none came in time."""
         return self._wait(timeout_ms)
-
-    def fileno(self) -> int:
-        """Return the descriptor to `select` on; edge-triggered: drain to the end before every wait."""
-        return int(self._socket.fileno())
 
     def attach(
         self,

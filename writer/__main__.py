@@ -14,7 +14,7 @@ from protocol.layout import Rows, rows_of
 from protocol.records import Event
 from runtime import endpoints
 from runtime.log import facts
-from runtime.pipe import Child, ChildFailed
+from runtime.pipe import ChildFailed, replay_events
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service, run
 from runtime.sockets import Pull
@@ -116,7 +116,7 @@ def serve(service: Service, settings: Settings) -> None:
         writer = Writer(service, settings)
     except Stopped:
         return
-    feed = Feed(wire, _replay, writer.watermark.event_seq + 1, settings.database.batch_limit)
+    feed = Feed(wire, replay_events, writer.watermark.event_seq + 1, settings.database.batch_limit)
     try:
         _follow(service, feed, writer)
     except Stopped:
@@ -143,12 +143,6 @@ def _follow(service: Service, feed: Feed, writer: Writer) -> None:
         # Told to stop, it first writes what the wire still holds; a replay can go on next time.
         if service.stopping and not (feed.is_live and events):
             return
-
-
-def _replay(event_seq: int) -> Child:
-    return Child(
-        [sys.executable, "-m", "matcher.replay_events", "--from-event-seq", str(event_seq)]
-    )
 
 
 def main() -> int:
