@@ -107,6 +107,12 @@ def too_precise(name: str) -> Refused:
     return Refused(-1111, f"Parameter '{name}' has too much precision.")
 
 
+def unread(read: int, sent: int) -> Refused:
+    """Some parameters are none of the request's."""
+    told = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+    return Refused(-1104, told)
+
+
 def not_valid(name: str) -> Refused:
     """A value is none of those allowed."""
     return Refused(-1130, f"Data sent for parameter '{name}' is not valid.")

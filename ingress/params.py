@@ -24,6 +24,10 @@ SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
 MICROSECONDS_FROM = 10**14
 """A time at or above this is in microseconds: as milliseconds it would lie past the year 5000."""
 SYMBOLS_LIMIT = 100
+_ALONGSIDE = frozenset(
+    ("timestamp", "recvWindow", "signature", "apiKey", "returnRateLimits", "timeUnit")
+)
+"""What may come along with the parameters of any request, whether it needs it or not."""
 
 
 class Security(Enum):
@@ -98,19 +102,27 @@ class Request:
         object.__setattr__(self, "signed", self.security in (Security.USER_DATA, Security.TRADE))
 
     def parse(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Read the parameters; those not sent are left out, those not declared are not looked at.
+        """Read the parameters; those not sent are left out.
 
-        Raises: Refused for the first, in the order of the declaration, that is missing or wrong.
+        Raises: Refused for the first, in the order of the declaration, that is missing or wrong; then
+        for those that are not declared (-1104).
         """
         values: dict[str, Any] = {}
         readers = self._readers
+        unread = 0
         try:
             for name, text in fields.items():
                 if name in readers:
                     values[name] = readers[name](name, text)
+                elif name not in _ALONGSIDE:
+                    unread += 1
         except errors.Refused:
             return self._parse_in_order(fields)
-        return values if values.keys() >= self._required else self._parse_in_order(fields)
+        if not values.keys() >= self._required:
+            return self._parse_in_order(fields)
+        if unread:
+            raise errors.unread(len(fields) - unread, len(fields))
+        return values
 
     def _parse_in_order(self, fields: Mapping[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {}

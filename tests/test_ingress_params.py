@@ -167,12 +167,32 @@ def test_of_several_wrong_parameters_the_first_declared_is_told(client):
         {**STOP_LIMIT, "stopPrice": "90", "icebergQty": "0.5"},
         {**STOP_LIMIT, "type": "TAKE_PROFIT_LIMIT", "trailingDelta": "100"},
         {**STOP, "type": "TAKE_PROFIT", "stopPrice": "110"},
-        {**LIMIT, "anUnknownParameter": "is left alone"},
     ],
 )
 def test_what_the_order_types_take_is_taken(client, fields):
     answer = client.signed("POST", "order/test", symbol="BTCUSDT", **fields)
     assert (answer.status, answer.json) == (200, {})
+
+
+def test_a_parameter_that_the_request_does_not_have_is_refused(client):
+    answer = client.signed(
+        "POST", "order/test", symbol="BTCUSDT", **LIMIT, stopLimitPrice="1", pages="2"
+    )
+    # The symbol, the five of a limit order, timestamp: seven of nine.
+    told = "Not all sent parameters were read; read '7' parameter(s) but was sent '9'."
+    assert (answer.status, answer.json) == (400, {"code": -1104, "msg": told})
+
+
+def test_what_is_missing_or_wrong_is_told_before_what_is_too_much(client):
+    answer = client.signed("POST", "order/test", side="BUY", pages="2")
+    assert (answer.json["code"], answer.json["msg"]) == missing("symbol")
+    answer = client.ask("GET", "/api/v3/depth", "symbol=b&pages=2")
+    assert answer.json["code"] == -1100
+
+
+@pytest.mark.parametrize("query", ["recvWindow=5000&timestamp=1", "signature=abc&apiKey=x"])
+def test_what_goes_along_with_signed_requests_may_go_along_with_others(client, query):
+    assert client.ask("GET", "/api/v3/ping", query).status == 200
 
 
 OTHERS = [
