@@ -40,19 +40,19 @@ class Rest:
         5000, "recvWindow when a request brings none", unit="ms", low=1, high=60000
     )
     weight_limit: int = setting(
-        600_000,
-        "request weight per address and minute; generous, it is your own exchange",
+        100_000_000,
+        "request weight per address and minute; out of reach as shipped, it is your own exchange",
         low=1,
-        high=10**9,
+        high=10**12,
     )
     requests_limit: int = setting(
         100_000_000, "requests per address and 5 minutes", low=1, high=10**12
     )
     orders_limit_10s: int = setting(
-        1_000_000, "new orders per account and 10 seconds", low=1, high=10**9
+        100_000_000, "new orders per account and 10 seconds", low=1, high=10**12
     )
     orders_limit_1d: int = setting(
-        1_000_000_000, "new orders per account and day", low=1, high=10**12
+        100_000_000_000, "new orders per account and day", low=1, high=10**12
     )
     ban_after: int = setting(
         100,
