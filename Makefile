@@ -6,6 +6,7 @@
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
 #   make bench   measure beside the yardsticks                   make fuzz    longer runs of the generated tests
+#   make books   ten minutes of kills while clients keep books from the streams
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -13,7 +14,7 @@ BIN := .venv/bin
 APART := system or clients or browser or bench
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: up test fast lint fix clients bench fuzz coverage bounds
+.PHONY: up test fast lint fix clients bench books fuzz coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -46,6 +47,10 @@ bench: .venv/for-use
 fuzz: .venv/for-tests
 	$(BIN)/pytest -m property --hypothesis-profile=fuzz
 	$(BIN)/python -m tests.fuzz --seconds 600 $(ARGS)
+
+# Ten minutes of trading with kills, while clients keep books from the streams and compare.
+books: .venv/for-tests
+	$(BIN)/python -m tests.book_run --seconds 600 $(ARGS)
 
 # The core read line by line by Python: slow, but every branch is seen.
 coverage: .venv/for-tests

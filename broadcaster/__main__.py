@@ -56,7 +56,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         LiveMarket(
             board, lambda: queue_requests(process.run, len(blocks.current()["instruments"]))
         ),
-        RestHistory(settings.rest.host, settings.rest.port),
+        _history(settings),
         ListenKeys(process.run),
         process.log,
     )
@@ -74,6 +74,18 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     await server.stop()
     if failures:
         raise failures[0]
+
+
+def _history(settings: Settings) -> RestHistory:
+    """Return the REST door that knows the past: that of this host, unless another one is named."""
+    host, _, port = settings.redis.history.rpartition(":")
+    if not settings.redis.history:
+        return RestHistory(settings.rest.host, settings.rest.port)
+    if not host or not port.isdecimal():
+        raise BadConfiguration(
+            f"redis.history is {settings.redis.history!r}; host:port of a REST door is needed"
+        )
+    return RestHistory(host, int(port))
 
 
 async def _wait_for_matcher(board: Board, process: Service) -> None:

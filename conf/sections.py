@@ -140,6 +140,31 @@ class Ws:
 
 
 @dataclass(frozen=True)
+class Redis:
+    """The market between hosts (relay and mirror); see docs/hosts.md."""
+
+    url: str = setting(
+        "",
+        "where the relay of this exchange sends the market, redis://host:port/db; empty: nowhere",
+    )
+    source: str = setting(
+        "", "redis://host:port/db: this host takes its market from there and matches nothing itself"
+    )
+    prefix: str = setting("openbourse", "begins the names of channel, stream and key")
+    history: str = setting(
+        "",
+        "host:port of a REST door that knows the past, for candles on a host with `source`; empty: its own",
+    )
+    tick_ms: float = setting(
+        5.0, "events of so long leave in one frame", unit="ms", low=0.1, high=1000
+    )
+    state_s: float = setting(
+        1.0, "between two snapshots of the whole market", unit="s", low=0.1, high=60
+    )
+    frames: int = setting(20_000, "frames kept for those who missed some", low=100, high=10_000_000)
+
+
+@dataclass(frozen=True)
 class Journal:
     """The journal (matcher): the durable truth."""
 

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from conf.sections import Core, Database, Journal, Rest, Supervision, Ws
+from conf.sections import Core, Database, Journal, Redis, Rest, Supervision, Ws
 
 SHIPPED = Path(__file__).parent
 
@@ -28,6 +28,7 @@ class Settings:
     data_dir: Path
     rest: Rest = field(default_factory=Rest)
     ws: Ws = field(default_factory=Ws)
+    redis: Redis = field(default_factory=Redis)
     journal: Journal = field(default_factory=Journal)
     core: Core = field(default_factory=Core)
     database: Database = field(default_factory=Database)
@@ -40,6 +41,7 @@ class Settings:
 _SECTIONS = {
     "rest": Rest,
     "ws": Ws,
+    "redis": Redis,
     "journal": Journal,
     "core": Core,
     "database": Database,

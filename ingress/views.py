@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ingress import errors
 from ingress.rows import Shape
-from protocol.board import InstrumentRow, StatusRow
+from protocol.board import READY, InstrumentRow, StatusRow
 from protocol.board_reads import AccountView, Board, DepthView
 from protocol.terms import InstrumentTerm as Term
 from protocol.units import to_text
@@ -176,7 +176,12 @@ class Views:
         return _STATUS.from_row(self.board.status())
 
     def account(self, account: int) -> AccountView:
-        """Copy an account at one instant: balances and open orders."""
+        """Copy an account at one instant: balances and open orders.
+
+        Raises: Refused (-1001) on a host that takes the market from another one.
+        """
+        if account >= len(self._current()["accounts"]):
+            raise errors.disconnected()
         return self.board.account(account)
 
     def capacity(self) -> int:
@@ -191,7 +196,7 @@ class Views:
     def is_ready(self) -> bool:
         """Tell whether the matcher of the tables last read takes commands."""
         self.names()
-        return bool(self._ready[0])
+        return int(self._ready[0]) == READY
 
     def depth(self, instrument: Instrument) -> DepthView:
         """Copy the newest published depth of an instrument."""

@@ -23,6 +23,10 @@ DEPTH_SLOTS = 8
 DEEP_SLOTS = 2
 DEEP_LEVELS = 5000
 QUEUE_SLOTS = 4
+READY = 1
+"""`StatusRow.ready`: the matcher takes orders."""
+MIRRORED = 2
+"""The market is that of another host: it may be read, and nothing can be entered here."""
 
 
 class StatusRow(Record, size=128):
@@ -45,7 +49,7 @@ class StatusRow(Record, size=128):
     accounts: u32
     assets: u32
     ready: u32
-    """1 once recovery is over and the matcher takes orders."""
+    """READY once recovery is over and the matcher takes orders, MIRRORED on another host; else 0."""
     deep_wanted: i64
     """Reserved for the reader's side of deep depth requests."""
     spare_0: i64

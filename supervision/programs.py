@@ -11,7 +11,7 @@ from conf.settings import Settings
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION
 
-_STOP_ORDER = ("ingress", "matcher", "writer", "broadcaster", "postgres")
+_STOP_ORDER = ("ingress", "matcher", "writer", "relay", "broadcaster", "mirror", "postgres")
 """No new requests; the matcher answers what it has taken; the writer stores what the matcher told;
 the streams end; the database last. Each has ended before the next is asked."""
 
@@ -40,6 +40,8 @@ class Program:
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     """Return the programs in order of start, and the settings they run with (the DSN filled in)."""
+    if settings.redis.source:
+        return _mirrored(settings), replace(settings, demo=False)
     hint = "the first time, and after a change, the core is compiled: up to a minute"
     programs = [Program("kernel", python("matcher.warm_up"), once=True, hint=hint)]
     store: tuple[str, ...] = ()
@@ -60,9 +62,21 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         ),
         *_broadcasters(settings.ws.workers),
     ]
+    if settings.redis.url:
+        programs.append(Program("relay", python("broadcaster.relay"), needs=("matcher",)))
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
     return programs, settings
+
+
+def _mirrored(settings: Settings) -> list[Program]:
+    """Return the programs of a host that takes its market from another one."""
+    workers = settings.rest.workers
+    return [
+        Program("mirror", python("broadcaster.mirror")),
+        Program("ingress", python("ingress"), needs=("mirror",), voices=workers),
+        *_broadcasters(settings.ws.workers),
+    ]
 
 
 def stop_order(programs: Sequence[Program]) -> list[str]:

@@ -88,7 +88,9 @@ def marks(pattern: re.Pattern[str]) -> dict[str, list[str]]:
     return {name: hits for name, hits in found.items() if hits}
 
 
-@pytest.mark.parametrize("section", ["rest", "ws", "journal", "core", "database", "supervision"])
+@pytest.mark.parametrize(
+    "section", ["rest", "ws", "redis", "journal", "core", "database", "supervision"]
+)
 def test_every_setting_says_why_and_where_its_limits_are(section):
     model = type(getattr(settings.Settings(data_dir=Path("data")), section))
     for one in dataclasses.fields(model):

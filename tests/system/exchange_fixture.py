@@ -49,6 +49,8 @@ class Exchange:
         }
         self._environ = {**os.environ, **own, **environ}
         self.child: subprocess.Popen[bytes] | None = None
+        self.prefix: tuple[str, ...] = ()
+        """Put before the command line, as `ip netns exec NAME`."""
         self._clients: list[RestClient] = []
 
     def start(self) -> None:
@@ -57,7 +59,7 @@ class Exchange:
         self.output.unlink(missing_ok=True)
         with self.output.open("wb") as output, self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                [sys.executable, str(ROOT / "supervisor.py"), *words, *self._options],
+                [*self.prefix, sys.executable, str(ROOT / "supervisor.py"), *words, *self._options],
                 cwd=ROOT,
                 env=self._environ,
                 stdout=output,

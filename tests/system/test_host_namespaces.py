@@ -1,0 +1,90 @@
+"""Two hosts as two network namespaces with a wire between them that can be pulled (docs/hosts.md)."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.system.exchange_fixture import Exchange
+from tests.system.test_hosts import PATIENCE_S, SYMBOL, Hosts
+from tests.valkey_fixture import Valkey
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+HOME, EDGE = "10.213.77.1", "10.213.77.2"
+_numbers = itertools.count(os.getpid() % 10_000)
+
+
+def _ip(*words: str) -> str:
+    """Run `ip`; what it says when it fails."""
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    return done.stderr.strip() if done.returncode else ""
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """A namespace with a wire to this one; its name is also the wire's end here."""
+    if shutil.which("ip") is None:
+        pytest.skip("iproute2 is not installed: there is no `ip`")
+    name = f"ob{next(_numbers)}"
+    if why := _ip("netns", "add", name):
+        pytest.skip(f"this machine allows no network namespaces: {why}")
+    try:
+        steps = [
+            ("link", "add", name, "type", "veth", "peer", "name", "out", "netns", name),
+            ("addr", "add", f"{HOME}/30", "dev", name),
+            ("link", "set", name, "up"),
+            ("-n", name, "addr", "add", f"{EDGE}/30", "dev", "out"),
+            ("-n", name, "link", "set", "out", "up"),
+            ("-n", name, "link", "set", "lo", "up"),
+        ]
+        for step in steps:
+            if why := _ip(*step):
+                pytest.skip(f"this machine allows no wire between namespaces: {why}")
+        yield name
+    finally:
+        _ip("netns", "del", name)
+        _ip("link", "del", name)
+
+
+@pytest.fixture
+def hosts(namespace: str, tmp_path: Path) -> Iterator[Hosts]:
+    valkey = Valkey(tmp_path, HOME)
+    valkey.start()
+    home = Exchange(
+        tmp_path / "home", "--no-demo", OPENBOURSE_REDIS_URL=valkey.url, OPENBOURSE_REST_HOST=HOME
+    )
+    here = {"OPENBOURSE_REST_HOST": EDGE, "OPENBOURSE_WS_HOST": EDGE}
+    edge = Exchange(tmp_path / "edge", OPENBOURSE_REDIS_SOURCE=valkey.url, **here)
+    edge.prefix = ("ip", "netns", "exec", namespace)
+    try:
+        home.start()
+        edge.start()
+        yield Hosts(valkey, home, edge)
+    finally:
+        edge.wipe()
+        home.wipe()
+        valkey.kill()
+
+
+def test_a_wire_that_is_pulled_and_put_back_leaves_the_books_right(
+    hosts: Hosts, namespace: str
+) -> None:
+    hosts.trade(5)
+    hosts.agree()
+    for _ in range(2):
+        assert _ip("link", "set", namespace, "down") == ""
+        hosts.trade(5)
+        assert hosts.home.is_whole()
+        assert _ip("link", "set", namespace, "up") == ""
+        hosts.trade(2)
+        hosts.agree()
+    url = f"{hosts.edge.status()['ws']}/ws/ethusdt@depth@100ms"
+    with connect(url, compression=None, proxy=None) as client:
+        hosts.trade(1)
+        assert json.loads(client.recv(timeout=PATIENCE_S))["s"] == SYMBOL
