@@ -5,16 +5,17 @@
 #   make test    run every test                                  make fast    the part under a minute
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
-#   make bench   measure beside the yardsticks                   make fuzz    longer runs of the generated tests
+#   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 APART := system or clients or browser or bench
+SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: up test fast lint fix clients bench books fuzz coverage bounds
+.PHONY: up test fast lint fix clients bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -45,8 +46,11 @@ bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)
 
 fuzz: .venv/for-tests
-	$(BIN)/pytest -m property --hypothesis-profile=fuzz
-	$(BIN)/python -m tests.fuzz --seconds 600 $(ARGS)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+# The state machines of Hypothesis with many more examples than `make test` gives them.
+fuzz-more: .venv/for-tests
+	$(BIN)/pytest -m property --hypothesis-profile=fuzz $(ARGS)
 
 # Ten minutes of trading with kills, while clients keep books from the streams and compare.
 books: .venv/for-tests
@@ -55,7 +59,7 @@ books: .venv/for-tests
 # The core read line by line by Python: slow, but every branch is seen.
 coverage: .venv/for-tests
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m "not ($(APART) or slow)" $(CORE_TESTS)
-	$(BIN)/coverage report --skip-covered --show-missing
+	$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing
 
 # The compiled core with every array index checked.
 bounds: .venv/for-tests

@@ -28,11 +28,13 @@ def wanted(core: Core) -> Capacities:
         assets=core.assets,
         instruments=core.instruments,
         account_orders=core.account_orders,
+        price_levels=core.price_levels,
         depth_levels=core.depth_levels,
         dedupe_window_ns=int(core.dedupe_window_s * 1e9),
         dedupe_capacity=core.dedupe_capacity,
         references=core.references,
         lists=core.lists,
+        iceberg_slices=core.iceberg_slices,
     )
 
 
