@@ -75,7 +75,7 @@ def opening_of(target: str) -> Opening:
 
 def is_stream(name: str) -> bool:
     """Tell whether a part of an address names a stream."""
-    return "@" in name or is_listen_key(name)
+    return "@" in name or name.startswith("!") or is_listen_key(name)
 
 
 def request_of(text: str) -> Request | str:

@@ -34,6 +34,7 @@ from protocol.tape import AggTrade, PublicTrade, agg_trade_of
 from protocol.terms import EventFlag, EventKind, Side
 
 PARTIAL_LEVELS = (5, 10, 20)
+ALL_BOOK_TICKERS = "!bookTicker"
 FAST = "@100ms"
 """What the names of streams with the short window end with."""
 _SHOW_HOLE_AFTER_NS = 1_000_000_000
@@ -128,13 +129,14 @@ class Feed:
             if not market.quote_touched:
                 continue
             stream = market.book_ticker_stream
-            if stream in self._wanted:
+            streams = [name for name in (stream, ALL_BOOK_TICKERS) if name in self._wanted]
+            if streams:
                 ticker = self._book_ticker(number, market)
                 if ticker is None:
                     continue
                 if (ticker.bid, ticker.ask) != market.quote and ticker.update_id >= market.quote_id:
                     market.quote, market.quote_id = (ticker.bid, ticker.ask), ticker.update_id
-                    out.append(Message(stream, ticker))
+                    out += [Message(name, ticker) for name in streams]
             market.quote_touched = False
         return out
 

@@ -43,6 +43,17 @@ async def test_a_combined_stream_names_the_stream():
         assert (told[1]["data"]["U"], told[1]["data"]["u"]) == (1, 2)
 
 
+@played
+async def test_the_best_prices_of_all_instruments_are_one_stream():
+    async with stream_house() as house, house.client("/ws/!bookTicker") as client:
+        for instrument, symbol in enumerate(("BTCUSDT", "ETHUSDT")):
+            with house.market.command():
+                house.market.level(Side.BUY, 100, 1, instrument=instrument)
+            house.send()
+            told = await hear(client)
+            assert (told["s"], told["b"]) == (symbol, "1.00000000")
+
+
 @pytest.mark.parametrize("path", ["/ws", "/ws/0", "/0", "/", "/stream", "/stream?streams="])
 def test_a_bare_connection_subscribes_later(path):
     @played

@@ -21,8 +21,11 @@ _numbers = itertools.count(1)
         ("ccxt_async.py", CCXT),
         ("ccxt_shipped.py", CCXT),
         ("python_binance.py", PYTHON_BINANCE),
+        ("python_binance_streams.py", PYTHON_BINANCE),
         ("connector.py", "binance-connector==3.13.0"),
+        ("connector_streams.py", "binance-connector==3.13.0"),
         ("sdk_spot.py", "binance-sdk-spot==13.2.0"),
+        ("sdk_spot_streams.py", "binance-sdk-spot==13.2.0"),
     ],
 )
 def test_every_case_of_a_client_holds(market: Exchange, program: str, package: str) -> None:
