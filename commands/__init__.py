@@ -15,6 +15,7 @@ WORDS = {
     "cancel-all": "cancel the open orders of an account",
     "journal": "verify, dump or digest the journal",
     "replay": "play a recorded order flow through the core or the running exchange",
+    "simulate": "simulated traders that keep the market alive; or a recorded flow, live",
     "vectors": "conformance vectors against the reference and the compiled core",
     "bench": "measure the exchange beside its yardsticks",
 }

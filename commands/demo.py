@@ -29,8 +29,8 @@ def main() -> int:
     try:
         keys = demo_keys.read(settings.data_dir)
         for name in NAMES:
-            keys[name] = _keys(settings, name, keys.get(name, {}))
-            _fund(settings, int(keys[name]["account"]))
+            keys[name] = keys_for(settings, name, keys.get(name, {}))
+            fund(settings, int(keys[name]["account"]), OF_A_QUOTE, OF_ANOTHER)
         demo_keys.write(settings.data_dir, keys)
     except Refused as why:
         logger.critical("no demo accounts: %s", why)
@@ -38,8 +38,11 @@ def main() -> int:
     return 0
 
 
-def _keys(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]:
-    """Return keys of this account that work: the ones kept, or new ones."""
+def keys_for(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]:
+    """Return keys of an account that work: the ones kept, or new ones; the account is made when missing.
+
+    Raises: Refused when the exchange or its database is away.
+    """
     with Desk(settings.data_dir) as desk:
         known = name in [desk.board.account_name(number) for number in _accounts(desk.board)]
         account = api_keys.number_of(desk.board, name) if known else 0
@@ -55,14 +58,18 @@ def _keys(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]
     return {"account": str(account), "api_key": key.api_key, "secret": key.secret}
 
 
-def _fund(settings: Settings, account: int) -> None:
+def fund(settings: Settings, account: int, of_a_quote: int, of_another: int) -> None:
+    """Give an account so many whole units of each asset, once.
+
+    Raises: Refused when the exchange is away.
+    """
     with Desk(settings.data_dir) as desk:
         quotes = {
             int(desk.board.terms(number)[InstrumentTerm.QUOTE_ASSET])
             for number in range(len(desk.board.symbols()))
         }
         for asset, (_, decimals) in enumerate(desk.board.assets()):
-            units = (OF_A_QUOTE if asset in quotes else OF_ANOTHER) * 10**decimals
+            units = (of_a_quote if asset in quotes else of_another) * 10**decimals
             deposit = {
                 "kind": CommandKind.DEPOSIT,
                 "account": account,

@@ -267,6 +267,20 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Market:
+    """The simulated market of the demo."""
+
+    rate: float = setting(
+        20.0,
+        "what its traders send together while the demo runs; 0: no simulated market",
+        unit="orders/s",
+        low=0,
+        high=10_000,
+    )
+    seed: int = setting(1, "the same seed, the same market", low=0, high=1 << 31)
+
+
+@dataclass(frozen=True)
 class Supervision:
     """How the supervisor watches."""
 

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from conf.sections import Core, Database, Journal, Redis, Rest, Supervision, Ws
+from conf.sections import Core, Database, Journal, Market, Redis, Rest, Supervision, Ws
 
 SHIPPED = Path(__file__).parent
 
@@ -32,6 +32,7 @@ class Settings:
     journal: Journal = field(default_factory=Journal)
     core: Core = field(default_factory=Core)
     database: Database = field(default_factory=Database)
+    market: Market = field(default_factory=Market)
     supervision: Supervision = field(default_factory=Supervision)
     instruments_file: Path = SHIPPED / "instruments.toml"
     calendar_file: Path = SHIPPED / "calendar.toml"
@@ -45,6 +46,7 @@ _SECTIONS = {
     "journal": Journal,
     "core": Core,
     "database": Database,
+    "market": Market,
     "supervision": Supervision,
 }
 _PATHS = ("data_dir", "instruments_file", "calendar_file")

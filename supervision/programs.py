@@ -11,9 +11,11 @@ from conf.settings import Settings
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION
 
-_STOP_ORDER = ("ingress", "matcher", "writer", "relay", "broadcaster", "mirror", "postgres")
-"""No new requests; the matcher answers what it has taken; the writer stores what the matcher told;
-the streams end; the database last. Each has ended before the next is asked."""
+_STOP_ORDER = (
+    "market", "ingress", "matcher", "writer", "relay", "broadcaster", "mirror", "postgres",
+)  # fmt: skip
+"""The simulated traders go home; no new requests; the matcher answers what it has taken; the
+writer stores what the matcher told; the streams end; the database last. Each has ended before the next is asked."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         programs.append(Program("relay", python("broadcaster.relay"), needs=("matcher",)))
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
+        if settings.market.rate:
+            programs.append(Program("market", python("commands.simulate"), needs=("demo",)))
     return programs, settings
 
 

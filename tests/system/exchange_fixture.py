@@ -46,6 +46,8 @@ class Exchange:
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
             "OPENBOURSE_CALENDAR_FILE": str(ALWAYS_OPEN),
+            # Simulated traders would take part in what a test means to be two people's business.
+            "OPENBOURSE_MARKET_RATE": "0",
         }
         self._environ = {**os.environ, **own, **environ}
         self.child: subprocess.Popen[bytes] | None = None

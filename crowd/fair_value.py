@@ -1,0 +1,56 @@
+"""The price that nobody sees and everybody guesses.
+
+The logarithm of the price walks with a volatility that itself wanders (so calm and stormy times come in
+clusters, as in every recorded market), jumps now and then, and is pulled gently back to where it began,
+so that a market left alone for weeks keeps a price that makes sense.
+"""
+
+import math
+import random
+
+DAY_S = 86_400.0
+_STORM_MEMORY_S = 600.0
+_STORM_DEPTH = 0.9
+"""Stationary deviation of the logarithm of volatility."""
+_HOME_S = 5 * DAY_S
+_JUMPS_A_DAY = 24.0
+_JUMP = 0.12
+"""Deviation of a jump, in daily volatilities."""
+
+
+class FairValue:
+    """One instrument's fair price, in whole units of the quote asset."""
+
+    def __init__(self, chance: random.Random, price: float, daily_volatility: float) -> None:
+        self._chance = chance
+        self._home = math.log(price)
+        self._at = self._home
+        self._daily = daily_volatility
+        self._storm = 0.0
+
+    @property
+    def price(self) -> float:
+        """The fair price now."""
+        return math.exp(self._at)
+
+    @property
+    def storm(self) -> float:
+        """How lively the market is: 1 on the average, more in a storm."""
+        return math.exp(self._storm - _STORM_DEPTH**2 / 2)
+
+    def advance(self, seconds: float) -> float:
+        """Let time pass; the new price."""
+        keep = math.exp(-seconds / _STORM_MEMORY_S)
+        self._storm = self._storm * keep + self._chance.gauss(
+            0, _STORM_DEPTH * math.sqrt(1 - keep * keep)
+        )
+        step = self._daily * self.storm * math.sqrt(seconds / DAY_S)
+        self._at += self._chance.gauss(0, step)
+        self._at += (self._home - self._at) * (1 - math.exp(-seconds / _HOME_S))
+        if self._chance.random() < _JUMPS_A_DAY * seconds / DAY_S:
+            self._at += self._chance.gauss(0, _JUMP * self._daily)
+        return self.price
+
+    def move_to(self, price: float) -> None:
+        """Go on from a price, keeping the home that it is pulled back to."""
+        self._at = math.log(price)

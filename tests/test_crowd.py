@@ -1,0 +1,162 @@
+"""The simulated traders: the same seed gives the same market, and every order is one that an exchange takes."""
+
+import itertools
+import random
+import statistics
+
+import pytest
+
+from commands import core_crowd
+from crowd.character import CHARACTERS
+from crowd.crowd import Crowd, names, round_s
+from crowd.desk import Desk, Scene
+from crowd.fair_value import DAY_S, FairValue
+from crowd.intents import Cancel, Listing, Outcome, Place, Style, View
+from crowd.measures import measure
+from protocol.terms import SessionPhase, Side
+
+BTC = Listing("BTCUSDT", "BTC", "USDT", 2, 5, 1, 1, 5)
+STOCK = Listing("AAPLUSD", "AAPL", "USD", 2, 0, 5, 10, 0)
+QUIET = {one.symbol: View(0, 0) for one in (BTC, STOCK)}
+
+
+def rest_all(intents):
+    """A market in which everything rests and nothing trades."""
+    return [Outcome(leaves=one.qty) if isinstance(one, Place) else Outcome() for one in intents]
+
+
+def rounds(people, views, count):
+    for _ in range(count):
+        intents = people.act(views)
+        people.hear(intents, rest_all(intents))
+        yield intents
+
+
+def test_the_same_seed_and_answers_give_the_same_orders():
+    streams = [list(rounds(Crowd([BTC, STOCK], seed=7, rate=100), QUIET, 200)) for _ in range(2)]
+    assert streams[0] == streams[1]
+    other = list(rounds(Crowd([BTC, STOCK], seed=8, rate=100), QUIET, 200))
+    assert other != streams[0]
+
+
+def test_a_market_trades_alike_whichever_others_there_are():
+    both = Crowd([BTC, STOCK], seed=7, rate=100)
+    for _ in rounds(both, QUIET, 50):
+        pass
+    alone = Crowd([STOCK], seed=7, rate=100)
+    for _ in rounds(alone, QUIET, 50):
+        pass
+    assert both.fair_price("AAPLUSD") == alone.fair_price("AAPLUSD")
+
+
+@pytest.mark.parametrize("rate", [20, 500, 10_000])
+def test_the_rate_is_met_on_the_average(rate):
+    people = Crowd([BTC, STOCK], seed=3, rate=rate)
+    count = 500
+    sent = sum(map(len, rounds(people, {s: View(0, 0) for s in QUIET}, count)))
+    seconds = count * round_s(rate)
+    # Storms and calms make minutes differ from each other; that is meant.
+    assert 0.2 * rate < sent / seconds < 5 * rate
+
+
+def test_orders_are_on_the_grid_and_worth_enough():
+    people = Crowd([BTC, STOCK], seed=5, rate=200)
+    views = {"BTCUSDT": View(5_999_900, 6_000_100), "AAPLUSD": View(22_995, 23_010)}
+    placed = [one for some in rounds(people, views, 300) for one in some if isinstance(one, Place)]
+    assert {one.style for one in placed} >= {Style.REST, Style.MARKET}
+    for one in placed:
+        listing = BTC if one.symbol == "BTCUSDT" else STOCK
+        assert one.price % listing.tick == 0
+        assert (one.price == 0) == (one.style == Style.MARKET)
+        assert one.qty > 0
+        assert one.qty % listing.lot == 0
+        if one.price and listing is BTC:
+            assert one.price / 100 * one.qty / 100_000 > BTC.min_notional
+
+
+def test_nobody_cancels_what_he_does_not_have():
+    people, live = Crowd([BTC, STOCK], seed=9, rate=300), set()
+    views = {"BTCUSDT": View(5_999_900, 6_000_100), "AAPLUSD": View(22_995, 23_010)}
+    for intents in rounds(people, views, 300):
+        for one in intents:
+            if isinstance(one, Cancel):
+                assert one.number in live
+                live.remove(one.number)
+            else:
+                live.add(one.number)
+
+
+@pytest.mark.parametrize(
+    ("phase", "style"),
+    [
+        (SessionPhase.OPENING_AUCTION, Style.OPENING),
+        (SessionPhase.CLOSING_AUCTION, Style.CLOSING),
+    ],
+)
+def test_in_a_call_orders_wait_for_the_auction(phase, style):
+    people = Crowd([STOCK], seed=2, rate=200)
+    view = {"AAPLUSD": View(22_995, 23_010, phase)}
+    placed = [one for some in rounds(people, view, 200) for one in some if isinstance(one, Place)]
+    assert {one.style for one in placed} == {style, Style.REST}
+    buys = [one.price for one in placed if one.side == Side.BUY]
+    sells = [one.price for one in placed if one.side == Side.SELL]
+    assert max(buys) > min(sells)
+
+
+@pytest.mark.parametrize("phase", [SessionPhase.PRE_OPEN, SessionPhase.CLOSED, SessionPhase.HALTED])
+def test_while_the_market_is_closed_nobody_trades(phase):
+    people = Crowd([STOCK], seed=2, rate=200)
+    assert not any(rounds(people, {"AAPLUSD": View(0, 0, phase)}, 100))
+
+
+def test_a_refused_cancel_means_that_the_order_was_filled():
+    desk = Desk(0, random.Random(1), itertools.count(1))
+    scene = Scene(BTC, CHARACTERS["BTCUSDT"], View(0, 0), 6_000_000.0, 1.0, 0.0)
+    order = desk.place(scene, Side.BUY, Style.REST, 6_000_000, 5_000)
+    desk.heard(scene, order, Outcome(filled=1_000, leaves=4_000))
+    assert desk.inventory == pytest.approx(0.2)
+    desk.heard(scene, desk.cancel(scene, order.number), Outcome(refusal="Unknown order sent."))
+    # 0.05 BTC at 60,000 are 3,000 USDT: one typical order.
+    assert desk.inventory == pytest.approx(1.0)
+    assert not desk.live
+
+
+def test_the_fair_price_stays_near_home_for_months():
+    fair = FairValue(random.Random(4), 100.0, 0.03)
+    prices = [fair.advance(600) for _ in range(60 * 144)]
+    assert 60 < min(prices) < 95
+    assert 105 < max(prices) < 170
+
+
+def test_the_fair_price_has_calm_and_stormy_times():
+    fair = FairValue(random.Random(6), 100.0, 0.03)
+    prices = [100.0] + [fair.advance(1) for _ in range(40_000)]
+    moves = [abs(later / earlier - 1) for earlier, later in itertools.pairwise(prices)]
+    mean, spread = statistics.fmean(moves), statistics.pvariance(moves)
+    together = statistics.fmean(
+        (a - mean) * (b - mean) for a, b in zip(moves, moves[30:], strict=False)
+    )
+    assert together / spread > 0.05
+    daily = statistics.pstdev(moves) * DAY_S**0.5
+    assert 0.01 < daily < 0.1
+
+
+def test_a_crowd_keeps_a_two_sided_market_in_the_core():
+    done = core_crowd.run([BTC, STOCK], seed=1, rate=60, seconds=45)
+    for symbol, record in done.records.items():
+        figures = {one.name: one.value for one in measure(record)}
+        assert len(record.samples) > 35, symbol
+        assert 0 < figures["spread, median, bips"] < 20
+        assert 0.5 < figures["cancels / limit orders"] <= 1
+        assert figures["limit orders / taking orders"] > 2
+        for sample in record.samples:
+            assert sample.bid < sample.ask
+
+
+def test_a_run_in_the_core_can_be_repeated():
+    once, again = (core_crowd.run([STOCK], seed=11, rate=30, seconds=15) for _ in range(2))
+    assert once.records == again.records
+
+
+def test_every_trader_has_a_name_of_its_own():
+    assert len(set(names())) == len(names()) > 4
