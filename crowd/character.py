@@ -38,11 +38,11 @@ CHARACTERS = {
         order_value=2_000, size_spread=1.3, weight=1.5,
     ),
     "AAPLUSD": Character(
-        price=230, daily_volatility=0.03, half_spread_bips=4.5, gap_bips=0.8,
+        price=230, daily_volatility=0.03, half_spread_bips=5.5, gap_bips=0.8,
         order_value=23_000, size_spread=0.6, round_lot=100,
     ),
     "AMZNUSD": Character(
-        price=220, daily_volatility=0.03, half_spread_bips=8.5, gap_bips=1.2,
+        price=220, daily_volatility=0.03, half_spread_bips=9.0, gap_bips=1.2,
         order_value=22_000, size_spread=0.6, round_lot=100,
     ),
 }  # fmt: skip

@@ -9,8 +9,8 @@ import math
 import random
 
 DAY_S = 86_400.0
-_STORM_MEMORY_S = 600.0
-_STORM_DEPTH = 0.9
+_STORM_MEMORY_S = 300.0
+_STORM_DEPTH = 0.6
 """Stationary deviation of the logarithm of volatility."""
 _HOME_S = 5 * DAY_S
 _JUMPS_A_DAY = 24.0

@@ -20,7 +20,7 @@ _SKEW_LIMIT = 60.0
 _NOISE_LIVE_LIMIT = 30
 _NOISE_MARKET = 0.07
 _NOISE_CANCEL = 0.42
-_IMPROVING = 0.05
+_IMPROVING, _JOINING = 0.03, 0.12
 _TREND_FAST_S, _TREND_SLOW_S = 20.0, 120.0
 _RECHECK = 0.3
 
@@ -101,9 +101,12 @@ def _resting_price(desk: Desk, scene: Scene, side: Side) -> int:
     best = scene.view.bid if side == Side.BUY else scene.view.ask
     start = best or scene.fair
     tick, chance = scene.listing.tick, desk.chance
-    if best and chance.random() < _IMPROVING and scene.view.ask - scene.view.bid > 2 * tick:
+    wide = scene.view.ask - scene.view.bid > scene.bips(scene.character.half_spread_bips) + tick
+    if best and wide and chance.random() < _IMPROVING:
         return scene.on_grid(start + _sign(side) * tick, side)
-    away = scene.bips(scene.character.gap_bips) * (chance.paretovariate(1.4) - 1)
+    if best and chance.random() < _JOINING:
+        return scene.on_grid(start, side)
+    away = scene.bips(scene.character.gap_bips) * chance.paretovariate(1.4)
     return scene.on_grid(start - _sign(side) * min(away, scene.bips(300)), side)
 
 
