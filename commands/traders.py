@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from commands.demo import fund, keys_for
 from commands.rest_client import Keys
 from conf.settings import Settings
-from supervision import demo
+from runtime import demo_keys
 
 PREFIX = "sim-"
 OF_A_QUOTE = 1_000_000_000
@@ -21,11 +21,11 @@ def accounts(settings: Settings, names: Sequence[str]) -> list[Keys]:
 
     Raises: Refused when the exchange or its database is away.
     """
-    kept = demo.read(settings.data_dir, demo.TRADERS_FILE)
+    kept = demo_keys.read(settings.data_dir, demo_keys.TRADERS_FILE)
     found = []
     for name in names:
         own = kept[name] = keys_for(settings, PREFIX + name, kept.get(name, {}))
         fund(settings, int(own["account"]), OF_A_QUOTE, OF_ANOTHER)
         found.append(Keys(own["api_key"], own["secret"]))
-    demo.write_json(settings.data_dir, demo.TRADERS_FILE, kept)
+    demo_keys.write_json(settings.data_dir, demo_keys.TRADERS_FILE, kept)
     return found
