@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -69,10 +70,18 @@ class Report:
         return json.dumps(asdict(self))
 
     def show(self, console: Console) -> None:
-        """Print the report as a table."""
-        console.print(_table(self))
+        """Print the report as a table; where that is too narrow for notes, they stand below it."""
+        is_wide = console.width >= _WIDE
+        console.print(_table(self, is_wide=is_wide))
+        for row in self.rows:
+            if row.note and not is_wide:
+                console.print(f"{row.case}: {row.note}")
         if self.excluded:
             console.print(f"not in the numbers: {self.excluded}")
+
+
+_WIDE = 140
+"""Columns from which on a table has room for the notes."""
 
 
 @dataclass(frozen=True)
@@ -159,15 +168,18 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _table(report: Report) -> Table:
+def _table(report: Report, *, is_wide: bool) -> Table:
     facts = report.machine
     title = f"{report.bench}: {facts['cpu']}, {facts['cores']} cores, load {facts['load']}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.HEAVY_HEAD if is_wide else box.SIMPLE)
     table.add_column("case")
-    for name in ("value", "unit", "yardstick", "ratio", "p50", "p99", "runs", "spread"):
-        table.add_column(name, justify="left" if name == "unit" else "right")
-    table.add_column("note")
+    names = ("value", "unit", "yardstick", "ratio", "p50", "p99")
+    for name in (*names, "runs", "spread") if is_wide else names:
+        table.add_column(name, justify="left" if name == "unit" else "right", no_wrap=True)
+    if is_wide:
+        table.add_column("note")
     for row in report.rows:
+        spread = "" if row.spread is None else f"{row.spread:.0%}"
         table.add_row(
             row.case,
             _figure(row.value),
@@ -176,9 +188,7 @@ def _table(report: Report) -> Table:
             _figure(row.ratio),
             _figure(row.p50),
             _figure(row.p99),
-            str(row.runs),
-            "" if row.spread is None else f"{row.spread:.0%}",
-            row.note,
+            *([str(row.runs), spread, row.note] if is_wide else []),
         )
     return table
 

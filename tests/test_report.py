@@ -63,6 +63,16 @@ def test_a_report_is_shown_with_its_machine_and_what_is_not_in_it():
         assert part in out.getvalue()
 
 
+def test_a_narrow_report_has_its_notes_below():
+    out = io.StringIO()
+    rows = [
+        Row("1 instrument, batch 1024", 93.4, "ns/command", yardstick=15.9, ratio=5.87, note="why")
+    ]
+    Report("core", rows).show(Console(file=out, width=80))
+    assert "1 instrument, batch 1024: why" in out.getvalue()
+    assert "ns/command" in out.getvalue()
+
+
 def fake_bench(monkeypatch: pytest.MonkeyPatch, name: str, value: float) -> None:
     module = types.ModuleType(f"benchmarks.{name}_bench")
     module.run = lambda runs: Report(name, [Row("case", value, "ns", runs=runs)])
