@@ -88,6 +88,10 @@ class JournalReader:
         place = self.place
         if place is None:
             return self._open_first()
+        if _size(place.path) > len(self._view):
+            # It was written on since it was mapped: more may stand behind the end of the view.
+            self._view = _map(place.path)
+            return True
         sealed = self._batch_here() is not None
         later = [path for path in segments.segments_in(self.folder) if _is_later(path, place.path)]
         if later and later[0].name == segments.segment_name(place.next_seq):
@@ -105,7 +109,12 @@ class JournalReader:
             what = f"the batch from seq {place.next_seq} is damaged or missing"
             raise CorruptJournal(place.path, place.offset, what)
         if until_seq is not None:
-            return self._look_again(until_seq)
+            raise CorruptJournal(
+                place.path,
+                place.offset,
+                f"the batch from seq {place.next_seq} is damaged or missing, "
+                f"but commands up to {until_seq} are durable",
+            )
         if not segments.is_blank(self._view, place.offset):
             segments.check_torn(self._view, place)
             self.torn = True
@@ -143,19 +152,6 @@ class JournalReader:
         ):
             raise CorruptJournal(path, 0, f"this segment does not continue {self.place.path.name}")
         self.enter(view, Place(path, segments.SEGMENT_HEAD, head, head.first_seq, head.chain))
-
-    def _look_again(self, until_seq: int) -> bool:
-        """Map the segment anew, for it may have grown; it holds `until_seq` for sure."""
-        assert self.place
-        self._view = _map(self.place.path)
-        if self._batch_here() is None:
-            raise CorruptJournal(
-                self.place.path,
-                self.place.offset,
-                f"the batch from seq {self.place.next_seq} is damaged or missing, "
-                f"but commands up to {until_seq} are durable",
-            )
-        return True
 
 
 def note_place(reader: JournalReader) -> dict[str, int]:
@@ -209,6 +205,14 @@ def replay(folder: Path, from_seq: int = 1) -> Iterator[Rows]:
 
 def _is_later(path: Path, than: Path) -> bool:
     return int(path.stem) > int(than.stem)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        # Nobody needs it any more; the reader stands at its end, or hears below what it misses.
+        return 0
 
 
 def _map(path: Path) -> memoryview:

@@ -144,6 +144,20 @@ def test_a_follower_sees_a_large_batch_that_made_the_file_grow(tmp_path: Path) -
     assert sum(len(rows) for rows in reader.read(5001)) == 5000
 
 
+@pytest.mark.parametrize("until", [4000, None], ids=["live", "at rest"])
+@pytest.mark.parametrize("segment_bytes", [3 * AHEAD, 256 << 20], ids=["rotated", "grown"])
+def test_a_follower_misses_nothing_of_a_segment_that_grew_since_it_looked(
+    tmp_path: Path, until: int | None, segment_bytes: int
+) -> None:
+    journal = write(tmp_path, [5], Policy(Sync.BATCH, 10**9, segment_bytes))
+    reader = JournalReader(tmp_path)
+    assert sum(len(rows) for rows in reader.read(5)) == 5
+    while journal.next_seq <= 4000:
+        journal.append(commands(journal.next_seq, 5))
+    assert (len(segments_in(tmp_path)) > 1) == (segment_bytes == 3 * AHEAD)
+    assert [int(seq) for rows in reader.read(until) for seq in rows["seq"]] == [*range(6, 4001)]
+
+
 def test_a_follower_may_start_before_the_journal_exists(tmp_path: Path) -> None:
     reader = JournalReader(tmp_path)
     assert list(reader.read(0)) == []
