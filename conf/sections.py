@@ -209,6 +209,24 @@ class Journal:
 
 
 @dataclass(frozen=True)
+class Matcher:
+    """The matcher, and a second one that takes over when it dies."""
+
+    standby: bool = setting(
+        False,
+        "a second matcher follows the journal and takes over within a second; it costs the memory of "
+        "the core and a part of a processor core once more",
+    )
+    silence_s: float = setting(
+        2.0,
+        "with a standby: a matcher whose loop has stood still for so long is ended and replaced",
+        unit="s",
+        low=0.2,
+        high=60,
+    )
+
+
+@dataclass(frozen=True)
 class Core:
     """Capacities of the matching core. Reaching one is a clean rejection."""
 

@@ -12,7 +12,17 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from conf.sections import Core, Database, Journal, Market, Redis, Rest, Supervision, Ws
+from conf.sections import (
+    Core,
+    Database,
+    Journal,
+    Market,
+    Matcher,
+    Redis,
+    Rest,
+    Supervision,
+    Ws,
+)
 
 SHIPPED = Path(__file__).parent
 
@@ -30,6 +40,7 @@ class Settings:
     ws: Ws = field(default_factory=Ws)
     redis: Redis = field(default_factory=Redis)
     journal: Journal = field(default_factory=Journal)
+    matcher: Matcher = field(default_factory=Matcher)
     core: Core = field(default_factory=Core)
     database: Database = field(default_factory=Database)
     market: Market = field(default_factory=Market)
@@ -44,6 +55,7 @@ _SECTIONS = {
     "ws": Ws,
     "redis": Redis,
     "journal": Journal,
+    "matcher": Matcher,
     "core": Core,
     "database": Database,
     "market": Market,

@@ -1,4 +1,4 @@
-"""The matcher: bring the state back, then the loop.
+"""The matcher: bring the state back (or follow the matcher in charge until it dies), then the loop.
 
     drain → stamp → journal (durable) → apply → publish → answers → events and market
 
@@ -12,6 +12,7 @@ import sys
 import time
 import tomllib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.loop import Matcher, open_wires
-from matcher.recovery import journal_folder, recover
+from matcher.recovery import catch_up, journal_folder, restore_newest
+from matcher.standby import stand_by
 from matcher.trading_days import read_calendars
 from runtime import clock
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
-from runtime.segments import CorruptJournal, Sync, WrongVersion
+from runtime.replay import JournalReader
+from runtime.segments import CorruptJournal, Sync, WrongVersion, segments_in
 from runtime.service import BadConfiguration, Service, run
 from runtime.shared import Blocks
 
@@ -33,12 +36,12 @@ _PAUSE_S = 0.02
 
 
 def serve(service: Service, settings: Settings) -> None:
-    """Run the matcher until it is told to stop."""
+    """Run the matcher until it is told to stop; with a standby set, perhaps behind another one first."""
     begun_ns = clock.steady_ns()
     folder = journal_folder(settings.data_dir)
     listings = _table(settings.instruments_file, "instruments")
     calendars = _table(settings.calendar_file, "calendars")
-    lock = _lock(folder)
+    lock = _lock_or_follow(service, folder) if settings.matcher.standby else _lock(folder)
     asked = capacity.wanted(settings.core)
     # Clients choose the texts that are indexed; none of them shall know which ones collide.
     asked = replace(asked, index_seed=secrets.randbits(31))
@@ -47,7 +50,18 @@ def serve(service: Service, settings: Settings) -> None:
     blocks = Blocks(service.run, epoch)
     engine = Engine(capacities, blocks.allocate)
     engine.warm_up()
-    journal = _recover(service, engine, settings)
+    try:
+        reader = restore_newest(engine, settings.data_dir, tell=partial(_tell_unusable, service))
+        if lock is None:
+            lock = stand_by(service, engine, reader, settings.matcher.silence_s)
+            begun_ns = clock.steady_ns()
+        if lock is None:
+            blocks.remove()
+            return
+        journal = _catch_up(service, engine, reader, settings)
+    except (CorruptJournal, WrongVersion) as error:
+        # Only a person can help; starting again would find the same bytes.
+        raise BadConfiguration(str(error)) from error
     wires = open_wires(service.run, len(engine.blocks["instruments"]))
     matcher = Matcher(
         service.log,
@@ -71,15 +85,14 @@ def serve(service: Service, settings: Settings) -> None:
     lock.release()
 
 
-def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
-    """Load a snapshot, replay the rest of the journal and return it, ready for more."""
+def _catch_up(
+    service: Service, engine: Engine, reader: JournalReader, settings: Settings
+) -> Journal:
+    """Replay the rest of the journal and return it, ready for more."""
 
     def tell(seq: int, rate: float) -> None:
         service.log.info("replaying %s", facts(seq=seq, per_second=rate))
         service.progress(seq=seq)
-
-    def tell_unusable(why: str) -> None:
-        service.log.warning("a snapshot is left aside: %s", why)
 
     begun_ns = clock.steady_ns()
     policy = Policy(
@@ -87,11 +100,7 @@ def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
         interval_ns=settings.journal.interval_ms * 1_000_000,
         segment_bytes=settings.journal.segment_bytes,
     )
-    try:
-        done = recover(engine, settings.data_dir, policy, tell=tell, tell_unusable=tell_unusable)
-    except (CorruptJournal, WrongVersion) as error:
-        # Only a person can help; starting again would find the same bytes.
-        raise BadConfiguration(str(error)) from error
+    done = catch_up(engine, reader, policy, tell=tell)
     service.log.info(
         "recovered %s",
         facts(
@@ -103,6 +112,10 @@ def _recover(service: Service, engine: Engine, settings: Settings) -> Journal:
         ),
     )
     return done.journal
+
+
+def _tell_unusable(service: Service, why: str) -> None:
+    service.log.warning("a snapshot is left aside: %s", why)
 
 
 def _table(path: Path, what: str) -> dict[str, Any]:
@@ -124,6 +137,19 @@ def _lock(folder: Path) -> JournalLock:
             time.sleep(_PAUSE_S)
 
 
+def _lock_or_follow(service: Service, folder: Path) -> JournalLock | None:
+    """Take the journal when nobody writes it; None as soon as there is one to follow."""
+    while not service.stopping:
+        try:
+            return JournalLock(folder)
+        except JournalInUse:
+            if segments_in(folder):
+                return None
+        service.progress()
+        time.sleep(_PAUSE_S)
+    return None
+
+
 def _note_stop(service: Service, engine: Engine, folder: Path) -> None:
     """Log and keep seq and digest, so that a replay from scratch can be compared with this life."""
     status = engine.blocks["status"][0]
@@ -137,10 +163,10 @@ def _note_stop(service: Service, engine: Engine, folder: Path) -> None:
 
 
 def main() -> int:
-    """Start the matcher with the settings of the environment."""
+    """Start a matcher, under the name given, with the settings of the environment."""
     settings = load()
     return run(
-        "matcher",
+        sys.argv[1] if len(sys.argv) > 1 else "matcher",
         settings.data_dir,
         settings.supervision.log_level,
         lambda service: serve(service, settings),

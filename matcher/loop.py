@@ -135,6 +135,7 @@ class Matcher:
     def facts(self) -> dict[str, object]:
         """Return what the supervisor should know of this life."""
         return {
+            "role": "primary",
             "seq": int(self._status["seq"][0]),
             "event_seq": int(self._status["event_seq"][0]),
             "disk_full": bool(self._retry_ns),

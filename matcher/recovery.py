@@ -116,6 +116,18 @@ def recover(
     Raises: CorruptJournal; WrongVersion; JournalBroken; JournalFull.
     """
     reader = restore_newest(engine, data_dir, tell=tell_unusable)
+    return catch_up(engine, reader, policy, disk, tell=tell)
+
+
+def catch_up(
+    engine: Engine,
+    reader: JournalReader,
+    policy: Policy,
+    disk: Disk | None = None,
+    *,
+    tell: Callable[[int, float], None] | None = None,
+) -> Recovery:
+    """Bring an engine whose state is that at `reader` to the journal's end, as `recover` does."""
     snapshot_seq = reader.next_seq - 1
     count = replay_into(engine, reader.read(), tell=tell)
     journal = Journal(reader.folder, reader.place, policy, disk)

@@ -43,7 +43,12 @@ class JournalBroken(RuntimeError):
 
 
 class JournalInUse(RuntimeError):
-    """Another process writes this journal."""
+    """Another process writes this journal; `holder`: its pid, 0 when it has not noted it yet."""
+
+    def __init__(self, folder: Path, holder: int) -> None:
+        who = f"process {holder}" if holder else "another process"
+        super().__init__(f"{who} writes the journal in {folder}")
+        self.holder = holder
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,9 @@ class JournalLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
+            holder = int(self._file.read() or 0)
             self._file.close()
-            raise JournalInUse(f"process {holder} writes the journal in {folder}") from None
+            raise JournalInUse(folder, holder) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()

@@ -55,19 +55,22 @@ class Service:
         self._report("ready", facts)
 
     def progress(self, **facts: object) -> None:
-        """Tell the supervisor, before `ready`, that a long start goes on."""
-        self._report("progress", facts)
+        """Tell the supervisor, before `ready`, that a long start goes on; call it as you like."""
+        self._report_now_and_then("progress", facts)
 
     def beat(self, **facts: object) -> None:
         """Tell the supervisor that the loop turns; call it as often as you like."""
-        now = clock.steady_ns()
-        if now - self._beaten_ns >= BEAT_NS:
-            self._beaten_ns = now
-            self._report("beat", facts)
+        self._report_now_and_then("beat", facts)
 
     def close(self) -> None:
         """Close the wire to the supervisor, giving the last report a moment to leave."""
         self._reports.close(linger_ms=100)
+
+    def _report_now_and_then(self, what: str, facts: dict[str, object]) -> None:
+        now = clock.steady_ns()
+        if now - self._beaten_ns >= BEAT_NS:
+            self._beaten_ns = now
+            self._report(what, facts)
 
     def _report(self, what: str, facts: dict[str, object]) -> None:
         report = {"process": self.name, "pid": os.getpid(), "report": what, **facts}

@@ -3,12 +3,15 @@
 A block is a sparse file under /dev/shm (only touched pages take memory). The owner makes all blocks
 of one life under one prefix and then announces them: a manifest names paths, dtypes and shapes, and
 one word, the epoch, tells readers to look at the manifest again. Blocks are a view for readers,
-never the durable state: after a crash the next owner removes what the last one left.
+never the durable state: after a crash the next owner removes what the last one left. An owner holds
+a lock as long as it lives, so that one who only stands by keeps its blocks beside those in use.
 """
 
+import fcntl
 import json
 import mmap
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 _FOLDER = Path("/dev/shm")  # noqa: S108 - shared memory, file modes are 0600
+_OWNER = "owner"
 
 
 class NotPublished(RuntimeError):
@@ -32,8 +36,8 @@ class Blocks:
         self._prefix = f"{run.name}-"
         self._manifest: dict[str, dict[str, object]] = {}
         self.arrays: dict[str, Array] = {}
-        for stale in _FOLDER.glob(f"{self._prefix}*"):
-            stale.unlink(missing_ok=True)
+        _clear(self._prefix)
+        self._life = _Life(_FOLDER / f"{self._prefix}{epoch}.{_OWNER}")
 
     def allocate(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
         """Make one zero-filled block.
@@ -47,17 +51,61 @@ class Blocks:
         return array
 
     def publish(self) -> None:
-        """Announce all blocks made so far to readers."""
+        """Announce all blocks made so far to readers, and remove those of lives that have ended."""
         manifest = self._run / "board.json"
         draft = manifest.with_suffix(".draft")
-        draft.write_text(json.dumps({"epoch": self._epoch, "blocks": self._manifest}))
+        told = {"epoch": self._epoch, "owner": os.getpid(), "blocks": self._manifest}
+        draft.write_text(json.dumps(told))
         draft.replace(manifest)
         _epoch_word(self._run)[0] = self._epoch
+        _clear(self._prefix)
 
     def remove(self) -> None:
         """Take the blocks away; readers that are still attached keep their pages."""
         for entry in self._manifest.values():
             Path(str(entry["path"])).unlink(missing_ok=True)
+        self._life.end()
+
+
+class _Life:
+    """The sign that an owner lives: a locked file, which a dead one leaves unlocked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        descriptor = _locked(path)
+        self._close = weakref.finalize(self, os.close, descriptor)
+
+    def end(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._close()
+
+
+def _locked(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Someone who cleared up just before the lock was taken has removed it.
+        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+        os.close(descriptor)
+
+
+def _clear(prefix: str) -> None:
+    """Remove the blocks of owners that live no more."""
+    for path in _FOLDER.glob(f"{prefix}*"):
+        if not _has_owner(path.with_suffix(f".{_OWNER}")):
+            path.unlink(missing_ok=True)
+
+
+def _has_owner(sign: Path) -> bool:
+    try:
+        with sign.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 class Reader:
@@ -67,6 +115,8 @@ class Reader:
         self._run = run
         self._word: Array | None = None
         self.epoch = 0
+        self.owner = 0
+        """The process that writes the blocks of this epoch."""
         self.arrays: dict[str, Array] = {}
 
     def current(self) -> dict[str, Array]:
@@ -94,7 +144,7 @@ class Reader:
             }
         except OSError as error:
             raise NotPublished(f"the matcher is being replaced: {error}") from error
-        self.epoch = manifest["epoch"]
+        self.epoch, self.owner = manifest["epoch"], manifest["owner"]
 
 
 def deep_requests(run: Path, instruments: int) -> Array:

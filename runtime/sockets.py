@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import zmq
 
+_RECONNECT_MS = 10
+"""Pause between two tries to reach a side that is not there: a part of every switch-over."""
 _contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
 
 
@@ -25,6 +27,7 @@ class _Socket:
         self._socket = _context().socket(kind)
         self._socket.set_hwm(limit)
         self._socket.linger = 0
+        self._socket.reconnect_ivl = _RECONNECT_MS
 
     def bind(self, address: str) -> None:
         """Bind, taking over the address of a dead process."""

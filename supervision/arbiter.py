@@ -204,7 +204,9 @@ class Arbiter:
         for process in self.processes:
             if process.program.name not in self._stop_order:
                 self._ask(process, now_ns)
-        for name in self._stop_order:
+        # First who stands by: nobody shall step in for one that was asked to stop.
+        waiting = [one.program.name for one in self.processes if one.stands_by]
+        for name in (*waiting, *self._stop_order):
             process = self._named[name]
             self._ask(process, now_ns)
             if process.state not in ENDED:

@@ -38,6 +38,8 @@ def page(told: dict[str, Any]) -> str:
 
 def _line(entry: dict[str, Any]) -> str:
     line = f"  {entry['name']:<12} {entry['state']:<9} pid {entry['pid']:<8} restarts {entry['restarts']}"
+    if entry["role"]:
+        line += f"  {entry['role']}"
     if entry["workers"]:
         line += f"  workers {' '.join(map(str, entry['workers']))}"
     if entry["last_end"]:

@@ -53,7 +53,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         store = ("postgres",)
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
-        Program("matcher", python("matcher"), needs=("kernel",)),
+        *_matchers(standby=settings.matcher.standby),
         Program("snapshotter", python("matcher.snapshotter"), needs=("matcher",)),
         Program("writer", python("writer"), needs=("matcher", *store)),
         Program(
@@ -92,6 +92,13 @@ def stop_order(programs: Sequence[Program]) -> list[str]:
 def python(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the argument list that runs a module with this very interpreter."""
     return (sys.executable, "-m", module, *arguments)
+
+
+def _matchers(*, standby: bool) -> list[Program]:
+    """Return the matcher and, when asked for, the one behind it; which is which may change."""
+    first = Program("matcher", python("matcher", "matcher"), needs=("kernel",))
+    second = Program("matcher-2", python("matcher", "matcher-2"), needs=("matcher",))
+    return [first, second] if standby else [first]
 
 
 def _broadcasters(workers: int) -> list[Program]:

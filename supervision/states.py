@@ -128,6 +128,11 @@ class Process:
         """Whether it does its work with all the voices it should have."""
         return self.state in WORKING and len(self.voices) >= self.program.voices
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether it only waits to take another one's place."""
+        return self.facts.get("role") == "standby"
+
     def spawned(self, pid: int, now_ns: int) -> None:
         """Note that it was started as `pid`."""
         self.restarts += self.state is State.BACKOFF

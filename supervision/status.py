@@ -59,6 +59,7 @@ class StatusFile:
             "restarts": process.restarts,
             "last_end": process.last_words,
             "workers": workers,
+            "role": process.facts.get("role", ""),
             "facts": process.facts,
         }
 
@@ -98,8 +99,9 @@ def told(run: Path) -> dict[str, Any]:
     if not up:
         processes = [entry for entry in processes if entry["state"] != "gone"]
     gone = any(entry["state"] == "gone" for entry in processes)
-    facts = {entry["name"]: entry.pop("facts") for entry in processes}
-    matcher, writer = facts.get("matcher", {}), facts.get("writer", {})
+    facts = {entry["role"] or entry["name"]: entry.pop("facts") for entry in processes}
+    matcher = facts.get("primary") or facts.get("matcher", {})
+    writer = facts.get("writer", {})
     # Commands without events (the clock's ticks) never reach the writer: what counts is the last event.
     written = "event_seq" in matcher and writer.get("watermark", -1) >= matcher["event_seq"]
     return {

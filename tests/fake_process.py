@@ -44,15 +44,22 @@ def main(name: str, run: Path, behaviour: str) -> int:
             (run / "child").write_text(str(child.pid))
         case "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        case "stands by":
+            service.ready(role="standby")
         case "falls silent":
-            service.ready()
-            service.beat()
-            while not service.stopping:
-                time.sleep(0.02)
-    service.ready(seq=7)
+            fall_silent(service)
+    if behaviour != "stands by":
+        service.ready(seq=7)
     steady(service)
     note("stopped")
     return 0
+
+
+def fall_silent(service: Service) -> None:
+    service.ready()
+    service.beat()
+    while not service.stopping:
+        time.sleep(0.02)
 
 
 def steady(service: Service) -> None:

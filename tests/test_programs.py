@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from conf.sections import Database, Ws
+from conf.sections import Database, Matcher, Ws
 from conf.settings import Settings
 from supervision.programs import stop_order, table
 
@@ -29,3 +29,12 @@ def test_streams_end_after_the_books_are_written(tmp_path: Path) -> None:
     programs, _ = table(_settings(2), tmp_path)
     order = ["ingress", "matcher", "writer", "broadcaster", "broadcaster-2"]
     assert stop_order(programs) == order
+
+
+def test_a_standby_is_a_second_matcher_only_when_asked_for(tmp_path: Path) -> None:
+    def matchers(*, standby: bool) -> list[str]:
+        programs, _ = table(replace(_settings(1), matcher=Matcher(standby=standby)), tmp_path)
+        return [one.argv[-1] for one in programs if one.name.startswith("matcher")]
+
+    assert matchers(standby=False) == ["matcher"]
+    assert matchers(standby=True) == ["matcher", "matcher-2"]

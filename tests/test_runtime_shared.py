@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,25 @@ def test_readers_follow_to_the_next_life(run: Path) -> None:
 
 def test_the_next_life_removes_what_a_dead_one_left(run: Path, memory: Path) -> None:
     owner(run, 1).publish()
-    owner(run, 2).publish()
-    assert {path.name for path in memory.iterdir()} == {"run-2.status", "run-2.numbers"}
+    assert {path.name.partition(".")[0] for path in memory.iterdir()} == {"run-1"}
+    second = owner(run, 2)
+    second.publish()
+    found = {path.name for path in memory.iterdir()}
+    assert found == {"run-2.status", "run-2.numbers", "run-2.owner"}
+    second.remove()
+
+
+def test_one_who_stands_by_and_the_one_in_use_leave_each_other_their_blocks(run: Path) -> None:
+    in_use = owner(run, 1)
+    in_use.publish()
+    standing_by = owner(run, 2)
+    assert Reader(run).current()["status"].size
+    in_use.remove()
+    standing_by.publish()
+    assert Reader(run).current()["status"].size
+    reader = Reader(run)
+    reader.current()
+    assert (reader.epoch, reader.owner) == (2, os.getpid())
 
 
 def test_other_exchanges_keep_their_blocks(run: Path, tmp_path: Path, memory: Path) -> None:

@@ -56,6 +56,16 @@ def test_the_watermark_is_the_matchers_seq_once_every_event_is_written(tmp_path)
     assert told(tmp_path, matcher, writer)["watermark"] == 105
 
 
+def test_the_seq_is_that_of_the_matcher_in_charge_and_the_page_says_which(tmp_path):
+    behind = running("matcher", os.getpid(), role="standby", seq=7)
+    in_charge = running("matcher-2", os.getpid(), role="primary", seq=9)
+    found = told(tmp_path, behind, in_charge)
+    assert found["seq"] == 9
+    assert [one["role"] for one in found["processes"]] == ["standby", "primary"]
+    lines = page.page(found).splitlines()
+    assert [line.split()[-1] for line in lines[-2:]] == ["standby", "primary"]
+
+
 def test_a_dead_supervisor_is_down_whatever_its_last_word_said(tmp_path, ended):
     told(tmp_path, running("matcher", os.getpid()), running("writer", ended))
     file = tmp_path / "status.json"

@@ -52,6 +52,19 @@ def test_processes_start_when_what_they_need_is_ready_and_stop_in_the_stop_order
     assert status.told(exchange.run)["state"] == "down"
 
 
+def test_who_stands_by_stops_before_anyone_whose_place_it_could_take(exchange):
+    exchange.up(
+        ("door", "steady", ()),
+        ("first", "stands by", ()),
+        ("second", "steady", ()),
+        stop_order=("door", "second", "first"),
+    )
+    until(exchange.is_up, "up")
+    assert exchange.end() == 0
+    ends = [line for line in exchange.lives() if line.endswith("stopped")]
+    assert ends == ["first stopped", "door stopped", "second stopped"]
+
+
 def test_a_killed_process_is_started_again_and_the_exchange_is_whole_again(exchange):
     exchange.up(("matcher", "steady", ()))
     until(exchange.is_up, "up")

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from dataclasses import dataclass
 
 from commands.rest_client import Keys, RestClient
@@ -33,6 +34,8 @@ class Flow(threading.Thread):
         self.prefix = prefix
         self.acknowledged: dict[str, int] = {}
         """By text id, the order id; 0 when only a later refusal as duplicate told that it exists."""
+        self.answers: list[tuple[float, float]] = []
+        """When each order was acknowledged, and how many seconds after it was first sent."""
         self.retries = 0
         self.failure = ""
         self._client = client
@@ -64,12 +67,13 @@ class Flow(threading.Thread):
             "price": "50000.00",
             "newClientOrderId": text_id,
         }
+        begun = time.monotonic()
         for _ in range(3000):
             try:
                 answer = self._client.signed("POST", "/api/v3/order", maker.keys, **fields)
             except Rejected as refusal:
                 if _DUPLICATE.search(str(refusal)):
-                    self.acknowledged[text_id] = 0
+                    self._note(text_id, 0, begun)
                     return
                 if not _UNKNOWN.search(str(refusal)):
                     self.failure = f"{text_id}: {refusal}"
@@ -78,6 +82,11 @@ class Flow(threading.Thread):
                 # The door may be closed for a moment: knock again, but not as fast as one can.
                 self._stopped.wait(0.02)
             else:
-                self.acknowledged[text_id] = answer["orderId"]
+                self._note(text_id, answer["orderId"], begun)
                 return
         self.failure = f"{text_id}: no clear answer"
+
+    def _note(self, text_id: str, order_id: int, begun: float) -> None:
+        now = time.monotonic()
+        self.acknowledged[text_id] = order_id
+        self.answers.append((now, now - begun))

@@ -8,17 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from matcher import capacity
-from matcher.core.engine import Engine
-from matcher.core.state import private_memory
-from matcher.recovery import replay_into
-from protocol.layout import Rows
-from runtime.durable import DurableReader
-from runtime.replay import JournalReader
 from tests.system.exchange_fixture import Exchange
 from tests.system.order_flow_fixture import Flow
-from writer.reconcile import reconcile
-from writer.store import connect
+from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 KILLS = 3
@@ -65,43 +57,7 @@ def go_on(venue: Exchange, flow: Flow, orders: int = 50) -> None:
 
 def audit(venue: Exchange, flow: Flow) -> None:
     """Hold the database, the journal and the running matcher to each other and to what clients were told."""
-    venue.until(venue.is_written, "the writer has caught up")
-    with venue.database() as database:
-        kept = database.execute(
-            "select cl_ord_id, order_id from orders where cl_ord_id like %s", (f"{flow.prefix}-%",)
-        ).fetchall()
-        money = database.execute(
-            "select asset, sum(free + locked) from balances group by asset order by asset"
-        ).fetchall()
-        deposits = database.execute(
-            "select asset, sum(amount) from transfers group by asset order by asset"
-        ).fetchall()
-    assert len(kept) == len({text_id for text_id, _ in kept}), "an order was entered twice"
-    found = dict(kept)
-    assert set(flow.acknowledged) - set(found) == set(), "an acknowledged order was lost"
-    assert {
-        text_id: (told, found[text_id])
-        for text_id, told in flow.acknowledged.items()
-        if told not in (0, found[text_id])
-    } == {}
-    assert money == deposits
-    assert venue.asked("journal", "verify", "--deep")["faults"] == []
-    with connect(venue.dsn(), 60) as connection:
-        found = reconcile(connection, events_of_a_replay(venue))
-    assert found.agrees, found.differences
-
-
-def events_of_a_replay(venue: Exchange) -> list[Rows]:
-    """Replay the running exchange's journal from its first command and return all events."""
-    folder = venue.data_dir / "journal"
-    engine = Engine(capacity.recorded(folder), private_memory)
-    events: list[Rows] = []
-    replay_into(
-        engine,
-        DurableReader(JournalReader(folder), venue.run).read(),
-        take=lambda rows: events.append(rows.copy()),
-    )
-    return events
+    assert faults_of(venue, f"{flow.prefix}-", flow.acknowledged) == []
 
 
 @pytest.mark.parametrize(
