@@ -5,6 +5,7 @@
 #   make test    run every test                                  make fast    the part under a minute
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
+#   make browser use the terminal in a real browser; pictures in build/browser
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
 
@@ -15,7 +16,7 @@ APART := system or clients or browser or bench
 SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: up test fast lint fix clients bench books fuzz fuzz-more coverage bounds
+.PHONY: up test fast lint fix clients browser chromium bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -41,6 +42,13 @@ fix: .venv/for-tests
 
 clients: .venv/for-tests
 	$(BIN)/pytest -m clients tests/clients $(ARGS)
+
+browser: chromium
+	$(BIN)/pytest -m browser tests/browser $(ARGS)
+
+# Chromium is a package of the system: installed when that is possible, else the tests say why not.
+chromium: .venv/for-tests
+	$(BIN)/python -m tests.browser.chromium
 
 bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)

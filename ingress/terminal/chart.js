@@ -84,6 +84,7 @@ export class Chart {
     const minMove = market.tick / 10 ** market.pricePlaces;
     this._candles.applyOptions({ priceFormat: { type: "price", precision: market.pricePlaces, minMove } });
     this.mark([]);
+    byId("chart-now").textContent = "";
     this._follow();
   }
 

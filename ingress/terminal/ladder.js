@@ -8,7 +8,6 @@ import { fromWhole, grouped } from "./decimal.js";
 import { byId, el, isShown, perFrame, put } from "./dom.js";
 
 const ROWS = 40;
-const ROW_PX = 20;
 const WIDTHS = [1, 5, 10, 50, 100, 500, 1000, 5000, 10000];
 
 /** The ladder. */
@@ -97,7 +96,8 @@ export class Ladder {
 
   _measure() {
     const room = byId("asks").clientHeight;
-    const fits = Math.max(1, Math.min(ROWS, Math.floor(room / ROW_PX)));
+    const row = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
+    const fits = Math.max(1, Math.min(ROWS, Math.floor(room / row)));
     if (fits === this._fits) return;
     this._fits = fits;
     this.draw();
@@ -154,6 +154,7 @@ export class Ladder {
 
   _spreadText(book) {
     if (!book.synced) return "loading…";
+    if (!book.bestBid && !book.bestAsk) return "empty";
     if (!book.bestBid || !book.bestAsk) return "one-sided";
     const gap = book.bestAsk - book.bestBid;
     if (gap < 0) return "crossed (auction)";

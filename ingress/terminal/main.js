@@ -156,7 +156,7 @@ class Terminal {
 
   _choosePrice(price) {
     this.ticket.takePrice(price);
-    if (matchMedia("(max-width: 760px)").matches) view("trade");
+    if (matchMedia("(max-width: 760px)").matches) this._view("trade");
   }
 
   _lastPrice() {
@@ -210,7 +210,7 @@ class Terminal {
     byId("cancel-all").addEventListener("click", () => this.cancelAll());
     byId("theme").addEventListener("click", () => toggleTheme(() => this._paint()));
     for (const name of ["price", "depth"]) byId(`show-${name}`).addEventListener("click", () => this._showChart(name));
-    for (const button of byId("views").children) button.addEventListener("click", () => view(button.dataset.view));
+    for (const button of byId("views").children) button.addEventListener("click", () => this._view(button.dataset.view));
     beginTheme(() => this._paint());
     listenToKeys([
       { keys: "b", does: "Buy ticket", act: () => this._side("BUY") },
@@ -233,8 +233,17 @@ class Terminal {
 
   _side(side) {
     this.ticket.choose({ side });
-    view("trade");
+    this._view("trade");
     this.ticket.focus();
+  }
+
+  /** On a narrow screen one part shows at a time; what was hidden was not drawn. */
+  _view(name) {
+    document.body.dataset.view = name;
+    for (const button of byId("views").children) {
+      button.setAttribute("aria-pressed", String(button.dataset.view === name));
+    }
+    for (const part of [this.ladder, this.tape, this.depth, this.orders]) part.draw();
   }
 
   _showChart(name) {
@@ -249,14 +258,6 @@ class Terminal {
   _paint() {
     this.chart.paint();
     this.depth.draw();
-  }
-}
-
-/** On a narrow screen one part shows at a time. */
-function view(name) {
-  document.body.dataset.view = name;
-  for (const button of byId("views").children) {
-    button.setAttribute("aria-pressed", String(button.dataset.view === name));
   }
 }
 

@@ -130,6 +130,7 @@ export class Ticket {
     const isList = path.includes("orderList");
     const ourId = `t-${crypto.randomUUID().slice(0, 23)}`;
     params[isList ? "listClientOrderId" : "newClientOrderId"] = ourId;
+    params.newOrderRespType = "RESULT";
     const button = byId("submit");
     button.disabled = true;
     try {

@@ -1,0 +1,68 @@
+"""A real Chromium before a real exchange; skipped, with the reason, where there is no browser."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from commands.rest_client import Rejected
+from tests.browser import chromium
+from tests.browser.trader import PATIENCE_MS, Trader
+from tests.system.exchange_fixture import Exchange
+
+DESK = {"width": 1280, "height": 800}
+expect.set_options(timeout=PATIENCE_MS)
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "AAPLUSD", "AMZNUSD")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as trial:
+        return int(trial.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium.found()
+    if not path:
+        pytest.skip(chromium.why_not() or "no Chromium: `make chromium` installs it")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        yield one
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def venue(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One exchange for all tests, on ports that stay the same when it is started again."""
+    ports = ("--rest-port", str(free_port()), "--ws-port", str(free_port()))
+    one = Exchange(tmp_path_factory.mktemp("venue") / "data", *ports)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.wipe()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that has never been here."""
+    one = browser.new_context(viewport=DESK, color_scheme="dark", reduced_motion="reduce")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def trader(context: BrowserContext, venue: Exchange) -> Iterator[Trader]:
+    """A person at an empty market; afterwards nothing is left of their orders."""
+    one = Trader(context.new_page(), venue)
+    yield one
+    for name in ("alice", "bob"):
+        for symbol in SYMBOLS:
+            try:
+                one.client.signed(
+                    "DELETE", "/api/v3/openOrders", venue.demo_keys(name), symbol=symbol
+                )
+            except Rejected:
+                continue
+    one.judge()
