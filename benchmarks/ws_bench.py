@@ -14,10 +14,8 @@ write" a busy one: what comes within a tick leaves together.
 """
 
 import os
-import resource
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +25,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import Report, Row, compare
+from benchmarks.ws_clients import allow_many_files, connected
+from benchmarks.ws_crowd import CROWD, crowd_rows, latency_rows
 
 CLIENTS = 1000
 WINDOW = 2
@@ -35,18 +35,15 @@ CASES = {1: 300, 10: 200}
 """Messages a round, and rounds a turn."""
 WS_PACKAGE = "ws@8"
 _HERE = Path(__file__).parent
-_UPGRADE = (
-    b"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 
 
 def run(runs: int) -> Report:
     """Measure both cases, `runs` turns each."""
-    _allow_many_files()
+    allow_many_files(CROWD)
     with tempfile.TemporaryDirectory() as folder:
         missing = _install_ws(Path(folder))
         rows = [row for count in CASES for row in _case(count, runs, Path(folder), missing)]
+    rows += crowd_rows() + latency_rows(runs)
     return Report(
         bench="ws",
         rows=rows,
@@ -73,7 +70,7 @@ class Fan:
         self._ask = self._server.stdin.fileno()
         os.sched_setaffinity(self._server.pid, {min(os.sched_getaffinity(0))})
         port = int(self._server.stdout.readline())
-        self._clients = [_client(port) for _ in range(CLIENTS)]
+        self._clients = [connected(port) for _ in range(CLIENTS)]
         self._poll = select.epoll()
         for client in self._clients:
             self._poll.register(client.fileno(), select.EPOLLIN)
@@ -173,18 +170,6 @@ def _percentiles(values: list[float]) -> tuple[float, float]:
     return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
 
 
-def _client(port: int) -> socket.socket:
-    plug = socket.create_connection(("127.0.0.1", port), timeout=30)
-    plug.sendall(_UPGRADE)
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += plug.recv(1)
-    if not head.startswith(b"HTTP/1.1 101"):
-        raise OSError(f"the server answered {head.splitlines()[0]!r}")
-    plug.setblocking(False)
-    return plug
-
-
 def _install_ws(folder: Path) -> str:
     """Put npm `ws` into a folder; return what is missing when that cannot be done."""
     for tool in ("node", "npm"):
@@ -196,10 +181,3 @@ def _install_ws(folder: Path) -> str:
     except subprocess.TimeoutExpired:
         return f"npm did not install {WS_PACKAGE} within two minutes"
     return "" if done.returncode == 0 else f"npm could not install {WS_PACKAGE}"
-
-
-def _allow_many_files() -> None:
-    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * CLIENTS + 100
-    if soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, needed * 2), most))

@@ -1,6 +1,6 @@
 """The broadcaster's server alone, for `ws_bench`: a round of trades for every byte on standard input.
 
-`python -m benchmarks.ws_subject TRADES` prints its port, then turns each round from Event rows into
+`python -m benchmarks.ws_subject TRADES [TICK_MS]` prints its port, then turns each round from Event rows into
 deliveries with the code that the broadcaster runs, and ends when standard input does.
 """
 
@@ -120,11 +120,11 @@ class NoKeys:
         return 0
 
 
-def main(trades: int) -> None:
+def main(trades: int, tick_ms: float) -> None:
     """Serve until standard input ends."""
     loop = uvloop.new_event_loop()
     # The clients of the bench answer no pings.
-    ws = Ws(port=0, tick_ms=0, ping_interval_s=3600, pong_timeout_s=3600)
+    ws = Ws(port=0, tick_ms=tick_ms, ping_interval_s=3600, pong_timeout_s=3600)
     server = Server(ws, Rounds(trades), OneMarket(), NoHistory(), NoKeys(), logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)
@@ -132,4 +132,4 @@ def main(trades: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)

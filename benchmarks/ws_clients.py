@@ -1,0 +1,37 @@
+"""Raw WebSocket clients for the stream benchmarks: they count bytes and parse nothing."""
+
+import resource
+import socket
+
+_UPGRADE = (
+    b"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def connected(port: int, receive_buffer: int = 0) -> socket.socket:
+    """Return a client of the trade stream, without blocking from here on.
+
+    Raises: OSError when the server does not take it.
+    """
+    plug = socket.socket()
+    if receive_buffer:
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    plug.settimeout(60)
+    plug.connect(("127.0.0.1", port))
+    plug.sendall(_UPGRADE)
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += plug.recv(1)
+    if not head.startswith(b"HTTP/1.1 101"):
+        raise OSError(f"the server answered {head.splitlines()[0]!r}")
+    plug.setblocking(False)
+    return plug
+
+
+def allow_many_files(clients: int) -> None:
+    """Let this process and its children have so many sockets at each end."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = clients + 200
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, needed), most))
