@@ -6,6 +6,7 @@
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
 #   make browser use the terminal in a real browser; pictures in build/browser
+#   make audit   look for known vulnerabilities                  make sbom    list what is inside
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
 
@@ -16,7 +17,7 @@ APART := system or clients or browser or bench
 SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: up test fast lint fix clients browser chromium bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test fast lint fix clients browser chromium bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -64,6 +65,13 @@ fuzz-more: .venv/for-tests
 books: .venv/for-tests
 	$(BIN)/python -m tests.book_run --seconds 600 $(ARGS)
 
+# Known vulnerabilities of what is installed, where their database can be reached; and all that is inside.
+audit: .venv/for-audit
+	$(BIN)/pip-audit --skip-editable $(ARGS)
+
+sbom: .venv/for-audit
+	$(BIN)/cyclonedx-py environment $(BIN)/python --output-file sbom.json
+
 # The core read line by line by Python: slow, but every branch is seen.
 coverage: .venv/for-tests
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m "not ($(APART) or slow)" $(CORE_TESTS)
@@ -79,6 +87,10 @@ bounds: .venv/for-tests
 
 .venv/for-tests: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@ .venv/for-use
+
+.venv/for-audit: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[audit]"
 	@touch $@ .venv/for-use
 
 .venv/bin/python:

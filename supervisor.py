@@ -7,6 +7,7 @@ line that cannot be read. `status`: 0 running, 1 degraded, 3 down.
 import argparse
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -18,12 +19,14 @@ from typing import Any
 
 import commands
 from commands import Refused
+from conf.sections import Office
 from conf.settings import Settings, WrongSetting, load, to_environ
 from runtime import clock, endpoints, log
 from runtime.postgres import NoPostgres
 from runtime.service import BadConfiguration
-from supervision import claim, page, status
+from supervision import claim, page, resources, status
 from supervision.arbiter import Arbiter
+from supervision.notify import Notifier
 from supervision.pids import send
 from supervision.programs import stop_order, table
 
@@ -62,6 +65,7 @@ def up(args: argparse.Namespace) -> int:
     _check_length(run)
     claim.end_leftovers(run, settings.supervision.stop_timeout_s)
     settings = _with_free_ports(settings)
+    _check_machine(settings)
     programs, full = table(settings, run)
 
     def announce() -> None:
@@ -77,6 +81,7 @@ def up(args: argparse.Namespace) -> int:
         {**os.environ, **to_environ(full)},
         announce=announce,
         publish=status.StatusFile(run, full).write,
+        notifier=Notifier(os.environ),
     )
     try:
         code = arbiter.serve()
@@ -124,6 +129,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     one = _word(places, "up", "start the exchange in the foreground")
     one.add_argument("--rest-port", type=int, help="port of REST and the terminal (3000)")
     one.add_argument("--ws-port", type=int, help="port of the WebSocket streams (4000)")
+    one.add_argument("--office-port", type=int, help="port of metrics and administration (3100)")
     one.add_argument("--no-demo", action="store_true", help="no demo accounts, no simulated market")
     one.set_defaults(run=up)
     one = _word(places, "down", "stop it and wait until it is down")
@@ -157,6 +163,7 @@ def _place(args: argparse.Namespace) -> None:
         "OPENBOURSE_DATA_DIR": args.data_dir,
         "OPENBOURSE_REST_PORT": getattr(args, "rest_port", None),
         "OPENBOURSE_WS_PORT": getattr(args, "ws_port", None),
+        "OPENBOURSE_OFFICE_PORT": getattr(args, "office_port", None),
         "OPENBOURSE_DEMO": "false" if getattr(args, "no_demo", False) else None,
     }
     os.environ.update({name: str(value) for name, value in said.items() if value is not None})
@@ -176,8 +183,15 @@ def _with_free_ports(settings: Settings) -> Settings:
     """Refuse ports that somebody listens on already; port 0 becomes a free one."""
     rest = _free_port("rest", settings.rest.host, settings.rest.port)
     ws = _free_port("ws", settings.ws.host, settings.ws.port)
+    wanted = settings.office
+    # Who asks for any port is not the only one on this machine: the usual one may be another's.
+    any_port = settings.rest.port == 0 and wanted == Office()
+    office = _free_port("office", wanted.host, 0 if any_port else wanted.port)
     return replace(
-        settings, rest=replace(settings.rest, port=rest), ws=replace(settings.ws, port=ws)
+        settings,
+        rest=replace(settings.rest, port=rest),
+        ws=replace(settings.ws, port=ws),
+        office=replace(wanted, port=office),
     )
 
 
@@ -188,6 +202,14 @@ def _check_length(run: Path) -> None:
             f"the run-time directory {run} is too long for the path of a socket ({SOCKET_LIMIT} "
             "bytes): set XDG_RUNTIME_DIR to a shorter directory"
         )
+
+
+def _check_machine(settings: Settings) -> None:
+    found = resources.findings(settings)
+    for finding in found:
+        logging.getLogger("supervisor").warning("%s", finding.text)
+    if fatal := [one.text for one in found if one.fatal]:
+        raise Refused(fatal[0])
 
 
 def _free_port(door: str, host: str, port: int) -> int:

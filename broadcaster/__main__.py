@@ -8,6 +8,7 @@ import sys
 
 import uvloop
 
+from broadcaster.delays import Delays
 from broadcaster.history import RestHistory
 from broadcaster.live_market import LiveMarket
 from broadcaster.server import Server
@@ -59,6 +60,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         _history(settings),
         ListenKeys(process.run),
         process.log,
+        delays := Delays(process.run, process.name),
     )
     await _wait_for_matcher(board, process)
     try:
@@ -70,6 +72,8 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     process.ready(host=settings.ws.host, port=server.port)
     while not process.stopping and not failures:
         process.beat(connections=server.connections, delivered=server.delivered)
+        delays.connections.set(server.connections)
+        delays.delivered.set(server.delivered)
         await asyncio.sleep(_TURN_S)
     await server.stop()
     if failures:

@@ -14,6 +14,7 @@ from websockets.frames import CloseCode
 
 from broadcaster.channels import Channels
 from broadcaster.connection import Connection
+from broadcaster.delays import Delays
 from broadcaster.feed import Feed, best_levels
 from broadcaster.intake import Intake
 from broadcaster.keepers import keep_history, keep_queues
@@ -53,8 +54,10 @@ class Server:
         history: History,
         keys: Keys,
         log: logging.Logger,
+        delays: Delays | None = None,
     ) -> None:
         self.ws = ws
+        self._delays = delays or Delays()
         self.delivered = 0
         self._log = log
         self._source = source
@@ -181,8 +184,10 @@ class Server:
 
     def _take_rows(self, rows: Rows, now_ns: int) -> None:
         for fresh, after_gap in self._intake.take(rows):
+            self._delays.took(fresh)
             if after_gap:
                 self._log.warning("events were missed: %d so far", self._intake.lost)
+                self._delays.missed.set(self._intake.lost)
                 self._feed.doubt(now_ns)
                 self._orders.lost()
                 self.channels.publish(self._sessions.afresh(now_ns))
@@ -211,6 +216,7 @@ class Server:
         self._flush_at = None
         self.channels.publish(self._feed.quotes(clock.wall_ns()))
         self.delivered += self.channels.flush()
+        self._delays.flushed()
         self._flushed_s = asyncio.get_running_loop().time()
 
     def _tell_now(self, messages: list[Message]) -> None:

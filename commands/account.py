@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         one = api_keys.word(words, deed, summary, _set_state)
         one.add_argument("name")
+    one = api_keys.word(words, "fee-tier", "put an account into a fee tier", _set_tier)
+    one.add_argument("name")
+    one.add_argument("tier", type=int, help="as set by `openbourse fee-tier`; 0: the full rate")
     api_keys.add_arguments(words)
 
 
@@ -132,6 +135,20 @@ def _set_state(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
             }
         )
     return {"account": account, "state": state.name}
+
+
+def _set_tier(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
+    with Desk(settings.data_dir) as desk:
+        account = api_keys.number_of(desk.board, args.name)
+        desk.ask(
+            {
+                "kind": CommandKind.SET_ACCOUNT,
+                "account": account,
+                "term": AccountTerm.FEE_TIER,
+                "amount": args.tier,
+            }
+        )
+    return {"account": account, "fee_tier": args.tier}
 
 
 def _add_account(desk: Desk, name: str) -> int:

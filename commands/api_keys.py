@@ -14,7 +14,7 @@ from commands.desk import Desk
 from conf.settings import Settings
 from ingress.auth import KeyRow, UnusableKey, key_of
 from protocol.board_reads import Board
-from runtime import endpoints
+from runtime import audit, endpoints
 from runtime.postgres import EmbeddedPostgres, NoPostgres
 from runtime.vault import NoKey, Vault, key_file
 from writer.keys import KEY_TYPES, PERMISSIONS, ApiKey, add_key, keys_of, revoke_key
@@ -84,6 +84,8 @@ def keep(settings: Settings, connection: Connection, key: ApiKey) -> None:
     try:
         with lost_when_broken():
             add_key(connection, kept)
+            about = {"account": key.account, "api_key": key.api_key, "key_type": key.key_type}
+            audit.note(settings.data_dir, "key create", about, "done")
     except Lost as lost:
         raise Refused(
             f"the account {key.account} is there, but the database was lost before its key was kept "
@@ -145,6 +147,7 @@ def _revoke(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     with database(settings) as connection:
         if not revoke_key(connection, args.api_key):
             raise Refused(f"there is no key {args.api_key} in use")
+    audit.note(settings.data_dir, "key revoke", {"api_key": args.api_key}, "done")
     return {"api_key": args.api_key, "revoked": True}
 
 

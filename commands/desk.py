@@ -6,7 +6,7 @@ wants to know that a thing was done before the next is begun.
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +19,8 @@ from protocol.board_reads import Board
 from protocol.layout import Rows, rows_of
 from protocol.records import Command, Event
 from protocol.rejects import RejectReason
-from protocol.terms import EventFlag, EventKind
-from runtime import clock, endpoints
+from protocol.terms import CommandKind, EventFlag, EventKind
+from runtime import audit, clock, endpoints
 from runtime.shared import NotPublished, Reader
 from runtime.sockets import Pull, Push
 
@@ -94,11 +94,26 @@ class Desk:
         rows["received_ns"] = clock.wall_ns()
         deadline = time.monotonic() + self._timeout_s
         self._send(endpoints.frame_of(Command, rows), deadline)
-        events = self._answer(request_id, deadline)
+        try:
+            events = self._answer(request_id, deadline)
+        except Refused as unknown:
+            self._note(commands, str(unknown))
+            raise
+        seq = int(events["seq"][-1])
         rejected = events[np.isin(events["kind"], _REJECTS)]
         if len(rejected):
-            raise Rejected(RejectReason(int(rejected["reason"][0])))
+            refusal = Rejected(RejectReason(int(rejected["reason"][0])))
+            self._note(commands, str(refusal), seq)
+            raise refusal
+        self._note(commands, "done", seq)
         return events
+
+    def _note(self, commands: Sequence[Mapping[str, Any]], outcome: str, seq: int = 0) -> None:
+        """Write into the audit trail what was asked of the matcher and what came of it."""
+        for command in commands:
+            about = {name: value for name, value in command.items() if name != "kind"}
+            what = CommandKind(command["kind"]).name.lower().replace("_", " ")
+            audit.note(self._data_dir, what, about, outcome, seq)
 
     def _send(self, frame: bytes, deadline: float) -> None:
         while not self._orders.send(frame):

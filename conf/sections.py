@@ -299,6 +299,19 @@ class Market:
 
 
 @dataclass(frozen=True)
+class Office:
+    """The operator's door: metrics and administration."""
+
+    host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
+    port: int = setting(
+        3100,
+        "metrics and the admin API; a free port when REST is asked to take a free one",
+        low=0,
+        high=65535,
+    )
+
+
+@dataclass(frozen=True)
 class Supervision:
     """How the supervisor watches."""
 
@@ -321,11 +334,18 @@ class Supervision:
         high=1000,
     )
     silence_limit_s: float = setting(
-        90.0,
-        "a ready process that has said nothing for so long is stuck: killed and started again; "
-        "longer than database.statement_timeout_s, for the writer waits in a statement",
+        20.0,
+        "a ready process that has said nothing for so long is stuck: killed and started again; the "
+        "writer, which waits in statements, and the snapshotter have longer",
         unit="s",
         low=2,
+        high=3600,
+    )
+    stopped_limit_s: float = setting(
+        5.0,
+        "a process that a signal has stopped (SIGSTOP) for so long is killed and started again",
+        unit="s",
+        low=0.1,
         high=3600,
     )
     stop_timeout_s: float = setting(

@@ -18,6 +18,7 @@ from conf.sections import (
     Journal,
     Market,
     Matcher,
+    Office,
     Redis,
     Rest,
     Supervision,
@@ -45,6 +46,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     market: Market = field(default_factory=Market)
     supervision: Supervision = field(default_factory=Supervision)
+    office: Office = field(default_factory=Office)
     instruments_file: Path = SHIPPED / "instruments.toml"
     calendar_file: Path = SHIPPED / "calendar.toml"
     demo: bool = True
@@ -60,6 +62,7 @@ _SECTIONS = {
     "database": Database,
     "market": Market,
     "supervision": Supervision,
+    "office": Office,
 }
 _PATHS = ("data_dir", "instruments_file", "calendar_file")
 

@@ -20,6 +20,7 @@ from ingress.kept import Kept
 from ingress.limits import Limits
 from ingress.params import Request
 from ingress.present import MILLISECOND_NS, Teller
+from ingress.timing import Stopwatch
 from ingress.views import Instrument, Views
 from protocol.board_reads import DepthView, QueueView
 from runtime.listen_keys import ListenKeys
@@ -58,6 +59,7 @@ class Door:
     listen_keys: ListenKeys
     queues: Callable[[Instrument], Awaitable[QueueView]]
     kept: Kept = field(default_factory=Kept)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
         """Make what is the same for all requests."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from ingress import errors
 from ingress.rows import Shape
+from ingress.timing import PRESENT, Timing
 from protocol.records import Command, Event
 from protocol.terms import EventFlag
 from runtime import clock
@@ -68,11 +69,14 @@ class ReplySlot:
 
 
 class _Waiting:
-    __slots__ = ("deadline", "events", "future")
+    __slots__ = ("deadline", "events", "future", "timing")
 
-    def __init__(self, future: "asyncio.Future[Answer]", deadline: float) -> None:
+    def __init__(
+        self, future: "asyncio.Future[Answer]", deadline: float, timing: Timing | None
+    ) -> None:
         self.future = future
         self.deadline = deadline
+        self.timing = timing
         self.events: Answer = []
 
 
@@ -125,13 +129,17 @@ class Gateway:
             command["received_ns"] = received_ns
             self._outbox.append(_COMMANDS.pack(command))
         self._outbox_ids.append(request_id)
-        self._waiting[request_id] = _Waiting(future, self._loop.time() + self._timeout_s)
+        if (timing := PRESENT.get()) is not None:
+            timing.asked(received_ns)
+        deadline = self._loop.time() + self._timeout_s
+        self._waiting[request_id] = _Waiting(future, deadline, timing)
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout_s, self._expire)
         return future
 
     def take(self, frames: list[bytes]) -> None:
         """Take frames from the replies wire. Answers that nobody waits for any more are dropped."""
+        now_ns = clock.wall_ns()
         for frame in frames:
             try:
                 rows_in(Event, frame)
@@ -146,6 +154,8 @@ class Gateway:
                 waiting.events.append(event)
                 if event.flags & _LAST:
                     del self._waiting[event.request_id]
+                    if waiting.timing is not None:
+                        waiting.timing.heard(event.seq, now_ns)
                     if not waiting.future.done():
                         waiting.future.set_result(waiting.events)
 

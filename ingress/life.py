@@ -22,6 +22,7 @@ from ingress.limits import Limits
 from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
 from ingress.responder import Serve, lane
+from ingress.timing import Stopwatch
 from ingress.user_events import UserEvents
 from ingress.views import Views
 from ingress.ws_api import WsApi
@@ -107,7 +108,9 @@ class Life:
             clock.wall_ns,
             ListenKeys(run),
             Queues(views, partial(queue_requests, run)).get,
+            stopwatch=Stopwatch(run, f"ingress-{self._slot.number}"),
         )
+        self._stopwatch = door.stopwatch
         self._app = create_app(door)
         add_pages(self._app, settings)
         self.lane = lane(door, OPERATIONS)
@@ -160,6 +163,7 @@ class Life:
     async def _beat(self) -> None:
         while True:
             self._service.beat(pending=self._gateway.pending)
+            self._stopwatch.pending.set(self._gateway.pending)
             await asyncio.sleep(_BEAT_S)
 
     async def _stop(self) -> None:

@@ -18,6 +18,7 @@ from ingress import errors
 from ingress.door import Asked, Door, Operation
 from ingress.form import Form, read_form
 from ingress.params import Request
+from ingress.timing import begin
 from protocol.board_reads import Unreadable
 from runtime.shared import NotPublished
 
@@ -90,6 +91,19 @@ async def fulfil(
     asking: Asking,
 ) -> Reply:
     """Do one request and make its reply, whatever door it came by; `form_of` may refuse."""
+    timing = begin()
+    reply = await _fulfil(door, request, operation, form_of, asking)
+    door.stopwatch.done(timing, reply.status)
+    return reply
+
+
+async def _fulfil(
+    door: Door,
+    request: Request,
+    operation: Operation,
+    form_of: Callable[[], Form],
+    asking: Asking,
+) -> Reply:
     asked: Asked | None = None
     api_key, unit, address = asking
     try:

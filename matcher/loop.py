@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from matcher.core.engine import Engine
 from matcher.outbox import Outbox
 from matcher.recovery import apply
 from matcher.sequencer import Sequencer
+from matcher.stages import Stages
 from matcher.trading_days import NO_CALENDARS, Calendars
 from protocol.layout import Rows
 from runtime import clock, endpoints, shared
@@ -50,6 +51,7 @@ class Wires:
     """By which readers ask for deep snapshots, one word per instrument,"""
     queue_words: npt.NDArray[np.int64]
     """and for the book order by order."""
+    stages: Stages = field(default_factory=Stages)
 
 
 class Matcher:
@@ -81,6 +83,7 @@ class Matcher:
         self._deep_words = wires.deep_words
         self._queue_words = wires.queue_words
         self._queues_from_ns = 0
+        self._stages = wires.stages
         self._retry_ns = 0
         """When a full disk is tried again; 0: it is not full."""
         self._dropped_commands = 0
@@ -108,6 +111,7 @@ class Matcher:
         for batch in batches:
             rows = self._sequencer.stamp([batch], clock.wall_ns())
             self._journal.append(rows)
+            self._stages.journaled(rows)
             apply(self._engine, rows, take)
 
     def turn(self) -> None:
@@ -163,12 +167,15 @@ class Matcher:
             self._refuse(rows, error)
             return
         self._retry_ns = 0
+        self._stages.journaled(rows)
         apply(self._engine, rows, self._tell)
 
     def _tell(self, events: Rows) -> None:
         # In this order: what anyone hears must already be visible to whoever then reads.
         self._engine.publish()
+        self._stages.matched(events)
         self._outbox.tell(events)
+        self._stages.told(events)
 
     def _make_deep_snapshots(self) -> None:
         listed = int(self._status["instruments"][0])
@@ -227,4 +234,4 @@ def open_wires(run: Path, instruments: int) -> Wires:
 
     outbox = Outbox(events, market, connect)
     words = shared.deep_requests(run, instruments), shared.queue_requests(run, instruments)
-    return Wires(orders, outbox, *words)
+    return Wires(orders, outbox, *words, Stages(run))

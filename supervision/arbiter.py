@@ -20,13 +20,16 @@ from types import FrameType
 from conf.sections import Supervision
 from runtime import clock, endpoints, log
 from runtime.sockets import Pull
-from supervision.pids import group_of, send, send_group
+from supervision.notify import VARIABLES, Notifier
+from supervision.pids import group_of, is_stopped, send, send_group
 from supervision.programs import Program
 from supervision.states import ALIVE, ENDED, SATISFIED, Due, Process, State
 
 _LEASH = str(Path(__file__).with_name("leash.py"))
 _LONGEST_SLEEP_S = 0.5
 _PROBE_SLEEP_S = 0.02
+_LOOK_NS = 250_000_000
+"""How often it is looked which processes a signal has stopped."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -48,12 +51,14 @@ class Arbiter:
         *,
         announce: Callable[[], None],
         publish: Callable[[Sequence[Process]], None],
+        notifier: Notifier | None = None,
     ) -> None:
         self.processes = [Process(program, policy) for program in programs]
         self._named = {process.program.name: process for process in self.processes}
         self._stop_order = stop_order
         self._run = run
-        self._environ = dict(environ)
+        self._notifier = notifier or Notifier({})
+        self._environ = {name: value for name, value in environ.items() if name not in VARIABLES}
         self._announce = announce
         self._publish = publish
         self._log = logging.getLogger("supervisor")
@@ -65,6 +70,7 @@ class Arbiter:
         self._announced = False
         self._policy = policy
         self._failed = False
+        self._looked_ns = 0
 
     @property
     def stopping(self) -> bool:
@@ -81,6 +87,7 @@ class Arbiter:
             self._hear()
             self._advance(clock.steady_ns())
             self._publish(self.processes)
+            self._notifier.alive()
             if self.stopping and all(one.state in ENDED for one in self.processes):
                 break
             self._sleep()
@@ -91,6 +98,7 @@ class Arbiter:
         """Begin the orderly stop; asked a second time, end everything at once."""
         self._stop_signals += 1
         self._log.info("stopping %s", log.facts(why=why))
+        self._notifier.stopping()
         if self._stop_signals > 1:
             for process in self.processes:
                 self._kill(process)
@@ -158,6 +166,18 @@ class Arbiter:
                 self._log.error("stuck %s", log.facts(process=process.program.name, pid=pid))
                 send(pid, signal.SIGKILL)
                 process.silenced(pid)
+        self._end_stopped(now_ns)
+
+    def _end_stopped(self, now_ns: int) -> None:
+        """End what a signal has stopped: it says nothing, and would not hear SIGTERM either."""
+        if now_ns < self._looked_ns + _LOOK_NS:
+            return
+        self._looked_ns = now_ns
+        for process in self.processes:
+            pids = {process.pid, *process.voices} if process.state in ALIVE else set()
+            for pid in process.stopped([one for one in pids if is_stopped(one)], now_ns):
+                self._log.error("stopped by a signal, killed %s", log.facts(process=process.program.name, pid=pid))  # fmt: skip
+                send(pid, signal.SIGKILL)
 
     def _take(self, frame: bytes, now_ns: int) -> None:
         try:
@@ -188,6 +208,7 @@ class Arbiter:
             self._stop_next(now_ns)
         elif not self._announced and all(one.state in SATISFIED for one in self.processes):
             self._announced = True
+            self._notifier.ready()
             self._announce()
 
     def _probe(self, process: Process, now_ns: int) -> None:

@@ -17,6 +17,7 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
         f"  terminal     {where['rest']}/",
         f"  REST         {where['rest']}/api/v3/exchangeInfo",
         f"  streams      {where['ws']}/ws/btcusdt@trade",
+        f"  metrics      {where['office']}/metrics",
         f"  PostgreSQL   {_psql(settings, asked_dsn)}",
         f"  data         {settings.data_dir}",
     ]

@@ -29,6 +29,14 @@ def alive(one: Mapping[str, Any]) -> bool:
     return pid > 0 and born(pid) == one["born"] != ""
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal (SIGSTOP, SIGTSTP) has stopped this process; a debugger's stop does not count."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except (OSError, IndexError):
+        return False
+
+
 def send(pid: int, number: int) -> None:
     """Send a signal to one process, if it still exists."""
     try:

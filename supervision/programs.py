@@ -17,6 +17,9 @@ _STOP_ORDER = (
 """The simulated traders go home; no new requests; the matcher answers what it has taken; the
 writer stores what the matcher told; the streams end; the database last. Each has ended before the next is asked."""
 
+SNAPSHOT_S = 600.0
+"""A snapshot is written and proved without a word, at the lowest priority."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -25,7 +28,7 @@ class Program:
     `needs` must do their work (or be done) before its first start; a restart does not wait for
     them. `voices`: how many of its system processes must have reported `ready`. `probe`: asked with
     its pid instead, for a program that does not report. `once`: runs to its end, which must be exit
-    status 0. `hint` is logged at its start.
+    status 0. `hint` is logged at its start. `patience_s`: how much longer than others it may be silent.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Program:
     stop_signal: int = signal.SIGTERM
     refusal: int = BAD_CONFIGURATION
     hint: str = ""
+    patience_s: float = 0.0
 
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
@@ -45,7 +49,10 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     if settings.redis.source:
         return _mirrored(settings), replace(settings, demo=False)
     hint = "the first time, and after a change, the core is compiled: up to a minute"
-    programs = [Program("kernel", python("matcher.warm_up"), once=True, hint=hint)]
+    programs = [
+        Program("kernel", python("matcher.warm_up"), once=True, hint=hint),
+        Program("office", python("office")),
+    ]
     store: tuple[str, ...] = ()
     if not settings.database.dsn:
         postgres = EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir)
@@ -54,8 +61,18 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
         *_matchers(standby=settings.matcher.standby),
-        Program("snapshotter", python("matcher.snapshotter"), needs=("matcher",)),
-        Program("writer", python("writer"), needs=("matcher", *store)),
+        Program(
+            "snapshotter",
+            python("matcher.snapshotter"),
+            needs=("matcher",),
+            patience_s=SNAPSHOT_S,
+        ),
+        Program(
+            "writer",
+            python("writer"),
+            needs=("matcher", *store),
+            patience_s=1.5 * settings.database.statement_timeout_s,
+        ),
         Program(
             "ingress",
             python("ingress"),

@@ -11,6 +11,7 @@ that never goes back), asks what is due, and does it. The whole life of a proces
                           └───── asked ──── (from any of the three) ─▶ stopping ─died─▶ stopped
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
@@ -112,6 +113,7 @@ class Process:
         self.voices: dict[int, Voice] = {}
         self.last_words = ""
         self.spawned_ns = 0
+        self._stopped_ns: dict[int, int] = {}
         self._policy = policy
         self._since_ns = 0
 
@@ -211,8 +213,18 @@ class Process:
         """Return the pids of voices that have said nothing for longer than the policy allows."""
         if self.state not in WORKING:
             return []
-        limit_ns = int(self._policy.silence_limit_s * 1e9)
+        limit_s = self._policy.silence_limit_s + self.program.patience_s
+        limit_ns = int(limit_s * 1e9)
         return [pid for pid, voice in self.voices.items() if now_ns - voice.heard_ns > limit_ns]
+
+    def stopped(self, pids: Sequence[int], now_ns: int) -> list[int]:
+        """Return which of the pids have been stopped by a signal for longer than the policy allows.
+
+        `pids`: those of its system processes that a signal has stopped now.
+        """
+        limit_ns = int(self._policy.stopped_limit_s * 1e9)
+        self._stopped_ns = {pid: self._stopped_ns.get(pid, now_ns) for pid in pids}
+        return [pid for pid, since in self._stopped_ns.items() if now_ns - since >= limit_ns]
 
     def _backoff_s(self) -> float:
         doublings = min(max(self.failures - 1, 0), 30)

@@ -70,10 +70,11 @@ class StatusFile:
 
 
 def urls(settings: Settings) -> dict[str, str]:
-    """Return where REST and the streams are."""
+    """Return where REST, the streams and the office are."""
     return {
         "rest": f"http://{settings.rest.host}:{settings.rest.port}",
         "ws": f"ws://{settings.ws.host}:{settings.ws.port}",
+        "office": f"http://{settings.office.host}:{settings.office.port}",
     }
 
 
@@ -99,7 +100,7 @@ def told(run: Path) -> dict[str, Any]:
     if not up:
         processes = [entry for entry in processes if entry["state"] != "gone"]
     gone = any(entry["state"] == "gone" for entry in processes)
-    facts = {entry["role"] or entry["name"]: entry.pop("facts") for entry in processes}
+    facts = {entry["role"] or entry["name"]: entry["facts"] for entry in processes}
     matcher = facts.get("primary") or facts.get("matcher", {})
     writer = facts.get("writer", {})
     # Commands without events (the clock's ticks) never reach the writer: what counts is the last event.
@@ -110,6 +111,7 @@ def told(run: Path) -> dict[str, Any]:
         "processes": processes,
         "rest": last.get("rest", ""),
         "ws": last.get("ws", ""),
+        "office": last.get("office", ""),
         "seq": matcher.get("seq", 0),
         "watermark": matcher["seq"] if written else writer.get("seq", 0),
     }

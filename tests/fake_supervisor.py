@@ -10,6 +10,7 @@ from conf.settings import Settings
 from runtime import endpoints, log
 from supervision import claim, status
 from supervision.arbiter import Arbiter
+from supervision.notify import Notifier
 from supervision.programs import Program
 
 FAKE = Path(__file__).with_name("fake_process.py")
@@ -38,6 +39,7 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
         os.environ,
         announce=lambda: print("up", flush=True),
         publish=status.StatusFile(run, settings).write,
+        notifier=Notifier(os.environ),
     )
     code = arbiter.serve()
     status.remove(run)

@@ -137,8 +137,8 @@ def test_a_ready_process_that_says_nothing_for_too_long_is_stuck():
     assert one.stuck(1000 * SECOND) == []
     one.heard(100, "ready", {}, SECOND)
     one.heard(100, "beat", {}, 50 * SECOND)
-    assert one.stuck(140 * SECOND) == []
-    assert one.stuck(141 * SECOND) == [100]
+    assert one.stuck(70 * SECOND) == []
+    assert one.stuck(71 * SECOND) == [100]
 
 
 def test_an_impossible_turn_is_a_bug():

@@ -18,6 +18,7 @@ from runtime.pipe import ChildFailed, replay_events
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service, run
 from runtime.sockets import Pull
+from writer.delays import Delays
 from writer.feed import Feed
 from writer.migrate import WrongSchema, migrate
 from writer.project import Batch, project, whole_commands
@@ -37,6 +38,7 @@ class Writer:
         self._service = service
         self._settings = settings
         self._pending = rows_of(Event, 0)
+        self._delays = Delays(service.run)
         self.store = self._reach()
         self.watermark = self.store.watermark()
         self._holdings = self.store.holdings()
@@ -50,7 +52,9 @@ class Writer:
         """Write what is pending of whole commands."""
         count = whole_commands(self._pending)
         if count:
+            self._delays.pending.set(len(self._pending))
             self._write(project(self._pending[:count], self._holdings))
+            self._delays.written(self._pending[:count])
             self._pending = self._pending[count:]
 
     def beat(self) -> None:

@@ -10,6 +10,9 @@ from writer.store import Connection
 
 PERMISSIONS = ("USER_STREAM", "USER_DATA", "TRADE")
 KEY_TYPES = ("HMAC", "RSA", "ED25519")
+_COLUMNS = (
+    "api_key", "account", "secret", "key_type", "permissions", "ip_list", "created_at", "revoked_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,34 @@ def keys_of(connection: Connection, account: int) -> list[dict[str, object]]:
     ).fetchall()
     names = ("api_key", "key_type", "permissions", "ip_list", "created_at", "revoked_at")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def exported(connection: Connection) -> list[dict[str, object]]:
+    """Return every key as a backup holds it: secrets as they lie in the database, sealed; times as text."""
+    rows = connection.execute(
+        "select api_key, account, secret, key_type, permissions, ip_list, created_at, revoked_at "
+        "from api_keys order by api_key"
+    ).fetchall()
+    return [
+        dict(zip(_COLUMNS, row, strict=True))
+        | {"created_at": str(row[6]), "revoked_at": row[7] and str(row[7])}
+        for row in rows
+    ]
+
+
+def take_in(connection: Connection, keys: list[dict[str, object]]) -> int:
+    """Put keys of a backup into a database that does not have them; return how many it had not."""
+    added = 0
+    with connection.transaction():
+        for key in keys:
+            done = connection.execute(
+                "insert into api_keys (api_key, account, secret, key_type, permissions, ip_list, "
+                "created_at, revoked_at) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+                [key[name] for name in _COLUMNS],
+            )
+            added += done.rowcount
+            _tell(connection, str(key["api_key"]))
+    return added
 
 
 def _tell(connection: Connection, api_key: str) -> None:

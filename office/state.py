@@ -1,0 +1,93 @@
+"""How the whole exchange stands, as one object: for the operator's page and for scripts."""
+
+from pathlib import Path
+from typing import Any
+
+from matcher.recovery import journal_folder, snapshot_folder
+from protocol.board_reads import Board
+from protocol.terms import SessionPhase
+from runtime import clock
+from runtime.meters import Reading, readings
+from runtime.segments import segments_in
+from runtime.shared import NotPublished, Reader
+from runtime.snapshot import snapshots_in
+from supervision import status
+from supervision.pids import born
+
+
+def whole(data_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """Return processes, market, queues, lag, journal, snapshots, and the counters that rates are made of.
+
+    A rate is the difference of two of `totals` over the difference of their `at_ns`.
+    """
+    told = status.told(run_dir)
+    facts = {one["name"]: one["facts"] for one in told["processes"]}
+    primary = {one["role"]: one["facts"] for one in told["processes"]}.get("primary", {})
+    matcher, writer = primary or facts.get("matcher", {}), facts.get("writer", {})
+    alive = [one for one in readings(run_dir) if born(one.pid)]
+    event_seq = int(matcher.get("event_seq", 0))
+    return {
+        **told,
+        "at_ns": clock.wall_ns(),
+        "watermark_lag_events": max(0, event_seq - int(writer.get("watermark", event_seq))),
+        "instruments": _market(run_dir),
+        "queues": {
+            "pending_commands": _sum(alive, "openbourse_pending_commands"),
+            "pending_events": _sum(alive, "openbourse_pending_events"),
+        },
+        "drops": {
+            name: matcher.get(name, 0)
+            for name in ("dropped_commands", "dropped_replies", "dropped_events", "wrong_frames")
+        },
+        "totals": {
+            "commands": _sum(alive, "openbourse_commands_total"),
+            "requests": _sum(alive, "openbourse_requests_total"),
+            "written_events": _sum(alive, "openbourse_written_events_total"),
+            "delivered_messages": _sum(alive, "openbourse_delivered_messages_total"),
+        },
+        "connections": _sum(alive, "openbourse_connections"),
+        "latency": _latency(alive),
+        "journal": _files(segments_in(journal_folder(data_dir))),
+        "snapshots": _files(snapshots_in(snapshot_folder(data_dir))),
+    }
+
+
+def _market(run_dir: Path) -> list[dict[str, Any]]:
+    try:
+        board = Board(Reader(run_dir).current)
+        return [
+            {"symbol": symbol, "phase": SessionPhase(int(board.instrument(number)["phase"])).name}
+            for number, symbol in enumerate(board.symbols())
+        ]
+    except NotPublished:
+        return []
+
+
+def _latency(alive: list[Reading]) -> dict[str, dict[str, float]]:
+    """Return count and mean seconds of each stage since its process began."""
+    found: dict[str, list[int]] = {}
+    for one in alive:
+        if one.meter.kind == "histogram":
+            name = one.meter.labels.get("stage") or one.meter.name.removeprefix("openbourse_")
+            sums = found.setdefault(name.removesuffix("_seconds"), [0, 0])
+            sums[0] += sum(one.cells[:-1])
+            sums[1] += one.cells[-1]
+    return {
+        name: {"count": count, "mean_s": total_ns / 1e9 / count if count else 0.0}
+        for name, (count, total_ns) in found.items()
+    }
+
+
+def _sum(alive: list[Reading], name: str) -> int:
+    return sum(one.cells[0] for one in alive if one.meter.name == name)
+
+
+def _files(paths: list[Path]) -> dict[str, Any]:
+    sizes = []
+    for path in paths:
+        try:
+            sizes.append(path.stat().st_size)
+        except FileNotFoundError:
+            continue
+    newest = paths[-1].name if paths else ""
+    return {"files": len(sizes), "bytes": sum(sizes), "newest": newest}

@@ -1,0 +1,175 @@
+"""The office: its door over HTTP, the admin API's keys and lines, and the audit trail."""
+
+import http.client
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from office import admin, admin_keys
+from office.__main__ import routes
+from office.server import BODY_LIMIT, Door
+from runtime import audit
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    one = Door("127.0.0.1", 0, routes(tmp_path, tmp_path))
+    thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.shutdown()
+    thread.join()
+    one.server_close()
+
+
+def ask(
+    door: Door, verb: str, path: str, body: Any = None, key: str = "", **headers: str
+) -> tuple[int, Any]:
+    client = http.client.HTTPConnection("127.0.0.1", door.server_address[1], timeout=30)
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    client.request(verb, path, text, headers)
+    answer = client.getresponse()
+    told = answer.read()
+    client.close()
+    return answer.status, json.loads(told) if "json" in answer.headers["Content-Type"] else told
+
+
+def test_a_key_is_shown_once_and_kept_as_a_digest_for_its_owner_alone(tmp_path):
+    key = admin_keys.create(tmp_path, "erin")
+    kept = tmp_path / admin_keys.FILE
+    assert key not in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert admin_keys.owner(tmp_path, key) == "erin"
+    assert admin_keys.owner(tmp_path, key + "x") == ""
+    with pytest.raises(admin_keys.WrongName, match="erin has a key"):
+        admin_keys.create(tmp_path, "erin")
+    admin_keys.revoke(tmp_path, "erin")
+    assert admin_keys.owner(tmp_path, key) == ""
+    with pytest.raises(admin_keys.WrongName, match="erin has no key"):
+        admin_keys.revoke(tmp_path, "erin")
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "Ω"])
+def test_without_a_key_nothing_is_done_or_told(door, tmp_path, key):
+    admin_keys.create(tmp_path, "erin")
+    for verb, path in (("GET", "/admin/v1/status"), ("POST", "/admin/v1/kill-switch")):
+        headers = {"Authorization": f"Bearer {key}".encode()}
+        status, told = ask(door, verb, path, **headers)
+        assert (status, "openbourse admin-key create" in told["error"]) == (401, True)
+
+
+def test_a_revoked_key_is_refused_at_the_next_request(door, tmp_path):
+    key = admin_keys.create(tmp_path, "erin")
+    assert ask(door, "GET", "/admin/v1/status", key=key)[0] == 200
+    admin_keys.revoke(tmp_path, "erin")
+    assert ask(door, "GET", "/admin/v1/status", key=key)[0] == 401
+
+
+def test_the_status_of_an_exchange_that_is_down_says_so(door, tmp_path):
+    key = admin_keys.create(tmp_path, "erin")
+    status, told = ask(door, "GET", "/admin/v1/status", key=key)
+    assert (status, told["state"], told["instruments"]) == (200, "down", [])
+    assert told["journal"] == {"files": 0, "bytes": 0, "newest": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("dance", {}, 404, "'dance' is no word of the admin API"),
+        ("backup", {"directory": "/tmp/x"}, 404, "no word"),
+        ("account/dance", {}, 404, "account has no word 'dance'"),
+        ("halt/now", {}, 404, "halt has no word 'now'"),
+        ("halt", {}, 400, "required: symbol"),
+        ("halt", {"symbol": "BTCUSDT", "speed": 3}, 400, "takes no speed here"),
+        ("halt", {"symbol": ["BTCUSDT"]}, 400, "symbol must be a text"),
+        ("phase", {"symbol": "BTCUSDT", "phase": "LUNCH"}, 400, "invalid choice: 'LUNCH'"),
+        ("account/key/create", {"name": "erin", "public_key": "/etc/passwd"}, 400, "takes no public_key"),
+    ],
+)  # fmt: skip
+def test_what_the_words_do_not_take_is_refused_with_what_is_wrong(
+    door, tmp_path, path, body, status, said
+):
+    key = admin_keys.create(tmp_path, "erin")
+    found = ask(door, "POST", f"/admin/v1/{path}", body, key)
+    assert (found[0], said in found[1]["error"]) == (status, True), found
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("{", {}, 400),
+        ("[]", {}, 400),
+        ("x" * (BODY_LIMIT + 1), {}, 413),
+        (None, {"Content-Length": "-1"}, 411),
+        (None, {"Transfer-Encoding": "chunked"}, 411),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(door, body, headers, status):
+    assert ask(door, "POST", "/admin/v1/halt", body, **headers)[0] == status
+
+
+def test_the_door_serves_on_after_bytes_that_are_no_http(door):
+    import socket
+
+    for data in (b"\0\xff\r\n\r\n", b"GET\r\n\r\n", b"POST /admin/v1/halt HTTP/1.1\r\n"):
+        with socket.create_connection(door.server_address[:2], timeout=10) as client:
+            client.sendall(data)
+    assert ask(door, "GET", "/metrics")[0] == 200
+
+
+def test_named_arguments_become_the_line_that_a_person_would_type():
+    import commands.account
+
+    parser = admin._Parser(prog="account", allow_abbrev=False)
+    commands.account.add_arguments(parser)
+    body = {"name": "carol", "deposit": ["USDT=10", "BTC=1"]}
+    line = admin._line(parser, ["create"], body)
+    assert line == ["create", "--deposit=USDT=10", "--deposit=BTC=1", "--json", "--", "carol"]
+    args = parser.parse_args(line)
+    assert (args.name, args.deposit, args.json) == ("carol", ["USDT=10", "BTC=1"], True)
+    strange = admin._line(parser, ["freeze"], {"name": "--json"})
+    assert parser.parse_args(strange).name == "--json"
+
+
+def test_the_trail_tells_who_did_what_and_is_for_its_owner_alone(tmp_path):
+    audit.note(tmp_path, "deposit", {"account": 3, "cl_ord_id": b"r-1"}, "done", 17)
+    token = audit.WHO.set("erin over the admin API")
+    audit.note(tmp_path, "set phase", {"instrument": 0}, "rejected: x", 18)
+    audit.WHO.reset(token)
+    first, second = audit.entries(tmp_path)
+    assert first["who"].endswith("at the command line")
+    assert (first["asked"], first["seq"]) == ({"account": 3, "cl_ord_id": "r-1"}, 17)
+    assert (second["who"], second["outcome"]) == ("erin over the admin API", "rejected: x")
+    assert stat.S_IMODE((tmp_path / audit.FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("harm", ["changed", "removed", "swapped", "no json"])
+def test_a_trail_that_was_tampered_with_is_named(tmp_path, harm):
+    for number in range(4):
+        audit.note(tmp_path, "deposit", {"account": number}, "done", number)
+    path = tmp_path / audit.FILE
+    lines = path.read_text().splitlines(keepends=True)
+    if harm == "changed":
+        lines[1] = lines[1].replace("done", "gone")
+    elif harm == "removed":
+        del lines[1]
+    elif harm == "swapped":
+        lines[1], lines[2] = lines[2], lines[1]
+    else:
+        lines[2] = "{\n"
+    path.write_text("".join(lines))
+    with pytest.raises(audit.DamagedTrail, match=r"line [23] "):
+        list(audit.entries(tmp_path))
+
+
+def test_a_long_line_is_followed_rightly(tmp_path):
+    for size in (10, 9000, 5000, 10):
+        audit.note(tmp_path, "x" * size, {}, "done")
+    assert len(list(audit.entries(tmp_path))) == 4
