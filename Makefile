@@ -25,7 +25,8 @@ up: .venv/for-use
 test: .venv/for-tests
 	$(BIN)/python -m matcher.warm_up
 	$(BIN)/pytest -n 2 --dist loadfile -m "not ($(APART))" $(ARGS)
-	$(BIN)/pytest -m "($(APART)) and not bench" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "($(APART)) and not (bench or clients or browser)" $(ARGS)
+	$(BIN)/pytest -m "(clients or browser) and not bench" $(ARGS)
 
 fast: .venv/for-tests
 	$(BIN)/pytest $(ARGS)
