@@ -27,7 +27,7 @@ def test_every_stream_worker_is_a_program_of_its_own(tmp_path: Path) -> None:
 
 def test_streams_end_after_the_books_are_written(tmp_path: Path) -> None:
     programs, _ = table(_settings(2), tmp_path)
-    order = ["ingress", "matcher", "writer", "broadcaster", "broadcaster-2"]
+    order = ["market", "ingress", "matcher", "writer", "broadcaster", "broadcaster-2"]
     assert stop_order(programs) == order
 
 
