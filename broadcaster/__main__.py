@@ -12,11 +12,13 @@ from broadcaster.delays import Delays
 from broadcaster.history import RestHistory
 from broadcaster.live_market import LiveMarket
 from broadcaster.server import Server
+from broadcaster.user_streams import Journal
 from conf.settings import Settings, WrongSetting, load
 from protocol.board_reads import Board
 from runtime import service
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
+from runtime.pipe import replay_events
 from runtime.service import BadConfiguration, Service
 from runtime.shared import NotPublished, Reader, queue_requests
 from runtime.sockets import Subscribe
@@ -61,6 +63,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         ListenKeys(process.run),
         process.log,
         delays := Delays(process.run, process.name),
+        Journal(functools.partial(_told, board), replay_events),
     )
     await _wait_for_matcher(board, process)
     try:
@@ -90,6 +93,14 @@ def _history(settings: Settings) -> RestHistory:
             f"redis.history is {settings.redis.history!r}; host:port of a REST door is needed"
         )
     return RestHistory(host, int(port))
+
+
+def _told(board: Board) -> int:
+    """Return the last event that the matcher has published; 0 while there is no matcher."""
+    try:
+        return int(board.status()["event_seq"])
+    except NotPublished:
+        return 0
 
 
 async def _wait_for_matcher(board: Board, process: Service) -> None:

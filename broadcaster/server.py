@@ -23,7 +23,7 @@ from broadcaster.messages import Body, Level, Message, ServerShutdown
 from broadcaster.sessions import Sessions
 from broadcaster.surroundings import History, Keys, Market, Source
 from broadcaster.tapes import Tapes
-from broadcaster.user_streams import UserStreams
+from broadcaster.user_streams import Journal, UserStreams
 from conf.sections import Ws
 from protocol.layout import Rows
 from protocol.records import Event
@@ -55,6 +55,7 @@ class Server:
         keys: Keys,
         log: logging.Logger,
         delays: Delays | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.ws = ws
         self._delays = delays or Delays()
@@ -70,7 +71,13 @@ class Server:
         self._history = history
         self._orders = Orders(market.instruments, self.channels)
         self._keepers: list[asyncio.Task[None]] = []
-        self._users = UserStreams(UserFeed(market.names()), keys.account_of)
+        self._users = UserStreams(
+            UserFeed(market.names()),
+            keys.account_of,
+            self._tell_soon,
+            self._end_user_streams,
+            journal,
+        )
         self._keys = keys
         self.channels.current = self._current
         self._connections: set[Connection] = set()
@@ -183,6 +190,7 @@ class Server:
             self._flush_soon()
 
     def _take_rows(self, rows: Rows, now_ns: int) -> None:
+        self._users.live(rows)
         for fresh, after_gap in self._intake.take(rows):
             self._delays.took(fresh)
             if after_gap:
@@ -191,14 +199,16 @@ class Server:
                 self._feed.doubt(now_ns)
                 self._orders.lost()
                 self.channels.publish(self._sessions.afresh(now_ns))
-                self._end_user_streams()
             self.channels.publish(self._feed.take(fresh, now_ns))
             self.channels.publish(self._sessions.take(fresh, now_ns))
             self.channels.publish(self._orders.take(fresh, now_ns))
-            self.channels.publish(self._users.take(fresh, now_ns))
+
+    def _tell_soon(self, messages: list[Message]) -> None:
+        self.channels.publish(messages)
+        if self._flush_at is None:
+            self._flush_soon()
 
     def _end_user_streams(self) -> None:
-        # A report that was missed cannot be made up for; who connects again asks for the state anew.
         self._flush()
         for key in self._users.keys:
             for subscriber in self.channels.subscribers(key):

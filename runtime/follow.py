@@ -38,14 +38,14 @@ class Replay(Protocol):
 class Follower:
     """Events from a beginning on. `take` gets them in order; `lost` is called when that has to end.
 
-    `start_replay` starts a replay from the event given.
+    `start_replay` starts a replay from the event given; None where no journal is in reach.
     """
 
     def __init__(
         self,
         take: Callable[[Rows], None],
         lost: Callable[[], None],
-        start_replay: Callable[[int], Replay],
+        start_replay: Callable[[int], Replay] | None,
     ) -> None:
         self.replays = 0
         """Replays started so far."""
@@ -108,8 +108,8 @@ class Follower:
 
     def _catch_up(self) -> None:
         assert self._stream
-        if self._replayed_from == self._stream.next_event_seq:
-            # The journal has just been read from here and had nothing more.
+        if self._start_replay is None or self._replayed_from == self._stream.next_event_seq:
+            # There is no journal, or it has just been read from here and had nothing more.
             self._give_up()
             return
         self._replayed_from = self._stream.next_event_seq

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from broadcaster.history import Unavailable
 from broadcaster.recent import Past
 from broadcaster.server import Server
+from broadcaster.user_streams import Journal
 from conf.sections import Ws
 from protocol.names import Instrument
 from protocol.records import Event
@@ -108,22 +109,24 @@ class StreamHouse:
 
 
 @asynccontextmanager
-async def stream_house(**settings: object) -> AsyncIterator[StreamHouse]:
-    """Run a server with these settings of the `ws` section."""
+async def stream_house(
+    journal: Journal | None = None, **settings: object
+) -> AsyncIterator[StreamHouse]:
+    """Run a server with these settings of the `ws` section, with a journal behind it or without."""
     # Limits of time are looked at ten times as often, so that tests need not wait.
     with tempfile.TemporaryDirectory() as run, patch("broadcaster.server.CHECK_S", 0.1):
-        async with _house(Path(run), Ws(**{"port": 0, **settings})) as house:
+        async with _house(Path(run), Ws(**{"port": 0, **settings}), journal) as house:
             yield house
 
 
 @asynccontextmanager
-async def _house(run: Path, ws: Ws) -> AsyncIterator[StreamHouse]:
+async def _house(run: Path, ws: Ws, journal: Journal | None) -> AsyncIterator[StreamHouse]:
     market = HandMarket(instruments=2)
     source = HandSource()
     log = logging.getLogger("broadcaster")
     keys = ListenKeys(run)
     history = HandHistory()
-    server = Server(ws, source, market, history, keys, log)
+    server = Server(ws, source, market, history, keys, log, journal=journal)
     await server.start()
     house = StreamHouse(market, server, source, history, keys)
     with market.command():
