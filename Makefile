@@ -5,6 +5,7 @@
 #   make test    run every test                                  make fast    the part under a minute
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
+#   make soak    let freqtrade trade for five minutes
 #   make browser use the terminal in a real browser; pictures in build/browser
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
@@ -17,7 +18,7 @@ APART := system or clients or browser or bench
 SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: audit sbom up test fast lint fix clients browser chromium bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test fast lint fix clients soak browser chromium bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -51,6 +52,10 @@ browser: chromium
 # Chromium is a package of the system: installed when that is possible, else the tests say why not.
 chromium: .venv/for-tests
 	$(BIN)/python -m tests.browser.chromium
+
+# freqtrade in live mode: five minutes of round trips without an error.
+soak: .venv/for-tests
+	OPENBOURSE_SOAK_S=300 $(BIN)/pytest -m clients tests/clients -k freqtrade $(ARGS)
 
 bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)

@@ -9,6 +9,7 @@ under gunicorn with a stock uvicorn-worker; both are driven by the same client, 
 import hashlib
 import hmac
 import itertools
+import json
 import os
 import tempfile
 import time
@@ -16,15 +17,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlencode
 
 from benchmarks.report import Report, Row, compare
-from benchmarks.rest_load import Load, drive
+from benchmarks.rest_load import Load, drive, drive_open
 from benchmarks.rest_stage import Stage, stage
 
 CONNECTIONS = 32
 SECONDS = 2.0
+BATCH = 50
 _FASTEST = 30_000
 """Orders a second for which requests are made beforehand."""
+_FASTEST_BATCHES = 2_500
 _HOST = "127.0.0.1"
 _BLOCK = 8192
 
@@ -33,15 +37,39 @@ def run(runs: int) -> Report:
     """Measure and return the report."""
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as running:
         bench = Bench(running, running.start(), Path(folder))
-        rows = [bench.orders(runs), bench.depth(runs)]
+        rows = [bench.orders(runs)]
+        rows += [bench.open_orders(runs, rows[0].value / 2), bench.batches(runs), bench.depth(runs)]
         running.follow()
         rows.append(bench.orders(runs, "signed order, writer and streams following"))
+    many = max(2, os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder), many) as running:
+        bench = Bench(running, running.start(), Path(folder))
+        rows.append(bench.orders(runs, f"signed order, {many} workers"))
+        rows.append(bench.open_orders(runs, rows[-1].value / 2, f", {many} workers"))
+        rows.append(bench.depth(runs, f"depth, {many} workers"))
     return Report(
         bench="rest",
         rows=rows,
         excluded="signing at the client, connecting; in the first case the writer and the broadcaster, "
         "which follow the matcher and are not waited for",
     )
+
+
+def _batch(side: str) -> str:
+    """Write the parameter of a batch, once: only the number in its text ids changes."""
+    order = {
+        "symbol": "BTCUSDT",
+        "side": side,
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.01000",
+        "price": "50000.00",
+    }
+    batch = [order | {"newClientOrderId": f"batch-NUMBER-{place}"} for place in range(BATCH)]
+    return urlencode({"batchOrders": json.dumps(batch)})
+
+
+_BATCHES = {side: _batch(side) for side in ("BUY", "SELL")}
 
 
 class Bench:
@@ -60,21 +88,53 @@ class Bench:
         disk = median((before, sync_ms(self._folder)))
         return replace(row, note=f"{row.note}; fdatasync {disk:.2f} ms")
 
-    def depth(self, runs: int) -> Row:
-        """Measure reads of the depth out of shared memory."""
-        request = get("/api/v3/depth?symbol=BTCUSDT&limit=100")
+    def open_orders(self, runs: int, rate: float, where: str = "") -> Row:
+        """Measure the latency of orders that come by the clock at a rate, beside hello-world so driven."""
+        loads: list[Load] = []
+
+        def subject() -> float:
+            loads.append(measure(self._stage.port, self._signed_orders(), rate))
+            return loads[-1].percentile(0.99)
+
+        def yardstick() -> float:
+            hello = itertools.repeat(get("/hello"))
+            return measure(self._stage.hello_port, hello, rate).percentile(0.99)
+
+        compared = compare(subject, yardstick, runs)
+        p50, p99 = (
+            median(load.percentile(share) for load in loads[-runs:]) for share in (0.5, 0.99)
+        )
+        note = f"open loop, {rate:,.0f} orders/s, latency from when an order was due"
+        case = f"signed order, p99 at half of the most{where}"
+        return compared.row(case, "ms", p50=p50, p99=p99, note=note)
+
+    def batches(self, runs: int) -> Row:
+        """Measure orders that come fifty in a request."""
         return self._row(
-            "depth", "requests/s", self._stage.port, lambda: itertools.repeat(request), runs
+            f"batch of {BATCH}", "orders/s", self._stage.port, self._signed_batches, runs, BATCH
+        )
+
+    def depth(self, runs: int, case: str = "depth of 20") -> Row:
+        """Measure reads of the depth out of shared memory."""
+        request = get("/api/v3/depth?symbol=BTCUSDT&limit=20")
+        return self._row(
+            case, "requests/s", self._stage.port, lambda: itertools.repeat(request), runs
         )
 
     def _row(
-        self, case: str, unit: str, port: int, requests: Callable[[], Iterator[bytes]], runs: int
+        self,
+        case: str,
+        unit: str,
+        port: int,
+        requests: Callable[[], Iterator[bytes]],
+        runs: int,
+        in_each: int = 1,
     ) -> Row:
         loads: list[Load] = []
 
         def subject() -> float:
             loads.append(measure(port, requests()))
-            return loads[-1].rate
+            return loads[-1].rate * in_each
 
         def yardstick() -> float:
             return measure(self._stage.hello_port, itertools.repeat(get("/hello"))).rate
@@ -99,10 +159,25 @@ class Bench:
             f"symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01000&price=50000.00"
             f"&newClientOrderId=bench-{number}&recvWindow=60000&timestamp={now_ms}"
         )
+        return self._signed("/api/v3/order", account, form)
+
+    def _signed_batches(self) -> Iterator[bytes]:
+        now_ms = time.time_ns() // 1_000_000
+        count = int(SECONDS * _FASTEST_BATCHES)
+        return iter([self._signed_batch(next(self._numbers), now_ms) for _ in range(count)])
+
+    def _signed_batch(self, number: int, now_ms: int) -> bytes:
+        side = "BUY" if (number + number // 2) % 2 else "SELL"
+        form = (
+            f"{_BATCHES[side].replace('NUMBER', str(number))}&recvWindow=60000&timestamp={now_ms}"
+        )
+        return self._signed("/api/v3/batchOrders", self._accounts[number % 2], form)
+
+    def _signed(self, path: str, account: dict[str, str], form: str) -> bytes:
         seal = hmac.new(account["secret"].encode(), form.encode(), hashlib.sha256).hexdigest()
         body = f"{form}&signature={seal}"
         return (
-            f"POST /api/v3/order HTTP/1.1\r\nHost: {_HOST}\r\nX-MBX-APIKEY: {account['api_key']}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {_HOST}\r\nX-MBX-APIKEY: {account['api_key']}\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
@@ -129,8 +204,13 @@ def get(target: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {_HOST}\r\n\r\n".encode()
 
 
-def measure(port: int, requests: Iterator[bytes]) -> Load:
-    """Drive one server for a while; every answer must be a good one."""
-    load = drive(_HOST, port, requests, connections=CONNECTIONS, seconds=SECONDS)
+def measure(port: int, requests: Iterator[bytes], rate: float = 0.0) -> Load:
+    """Drive one server for a while, by the clock when there is a rate; every answer must be a good one."""
+    if rate:
+        load = drive_open(
+            _HOST, port, requests, connections=CONNECTIONS, rate=rate, seconds=SECONDS
+        )
+    else:
+        load = drive(_HOST, port, requests, connections=CONNECTIONS, seconds=SECONDS)
     assert load.good == load.answers > 0, f"{load.answers - load.good} requests were refused"
     return load

@@ -1,6 +1,8 @@
-"""A closed-loop HTTP client that costs little: prepared requests over a few kept-alive connections.
+"""An HTTP client that costs little: prepared requests over a few kept-alive connections.
 
-Each connection has one request in flight. Requests are bytes that were made (and signed) beforehand;
+Each connection has one request in flight. Closed loop (`drive`): the next request goes when the answer is there.
+Open loop (`drive_open`): requests go by the clock, and a latency counts from when its request was due, not from
+when a connection was free for it: a server that stands still is charged for all who waited. Requests are bytes that were made (and signed) beforehand;
 of an answer only the status and the length are read. On a core of its own it asks several times faster
 than one worker answers, so it is not what is measured.
 """
@@ -99,5 +101,52 @@ def drive(
     took = time.perf_counter() - started
     poll.close()
     for one in open_ones:
+        one.socket.close()
+    return Load(len(latencies), good, took, sorted(latencies))
+
+
+def drive_open(
+    host: str,
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int,
+    rate: float,
+    seconds: float,
+) -> Load:
+    """Send `rate` requests a second for so long, whatever the answers do, and read every answer."""
+    by_number = {
+        one.socket.fileno(): one for one in (_Connection(host, port) for _ in range(connections))
+    }
+    poll = select.epoll()
+    for number in by_number:
+        poll.register(number, select.EPOLLIN)
+    free = list(by_number.values())
+    due_at: dict[_Connection, float] = {}
+    latencies: list[float] = []
+    good = sent = 0
+    total = int(rate * seconds)
+    started = time.perf_counter()
+    while len(latencies) < total:
+        now = time.perf_counter()
+        due = min(total, int((now - started) * rate) + 1)
+        while free and sent < due:
+            one = free.pop()
+            due_at[one] = started + sent / rate
+            one.ask(next(requests))
+            sent += 1
+        # Until the next one is due, but no longer than needed to be punctual.
+        pause = max(0.0, started + sent / rate - time.perf_counter()) if sent < total else 1.0
+        for number, _ in poll.poll(pause if free else 1.0):
+            one = by_number[number]
+            answer = one.read()
+            if answer is None:
+                continue
+            latencies.append((time.perf_counter() - due_at[one]) * 1e3)
+            good += answer.startswith(b"HTTP/1.1 200")
+            free.append(one)
+    took = time.perf_counter() - started
+    poll.close()
+    for one in by_number.values():
         one.socket.close()
     return Load(len(latencies), good, took, sorted(latencies))

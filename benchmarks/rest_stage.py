@@ -27,7 +27,6 @@ _DEPOSITS = {"BTC": "10000000", "USDT": "20000000000"}
 _HELLO = (
     "gunicorn",
     "--worker-class=uvicorn_worker.UvicornWorker",
-    "--workers=1",
     "--log-level=error",
     "--worker-tmp-dir=/dev/shm",
     "--no-control-socket",
@@ -52,7 +51,8 @@ class Stage:
         wait_until(lambda: _is_ready(run), "the matcher")
         accounts = [self._account(name) for name in ("left", "right")]
         self._run("ingress")
-        self._run(*_HELLO, f"--bind=127.0.0.1:{self.hello_port}")
+        hello = f"--bind=127.0.0.1:{self.hello_port}", f"--workers={self.settings.rest.workers}"
+        self._run(*_HELLO, *hello)
         wait_until(lambda: _answers(self.port, "/api/v3/ping"), "the REST door")
         wait_until(lambda: _answers(self.hello_port, "/hello"), "hello-world")
         return accounts
@@ -92,14 +92,17 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(data_dir: Path) -> Iterator[Stage]:
+def stage(data_dir: Path, workers: int = 1) -> Iterator[Stage]:
     """Set up an exchange in `data_dir`, with its database, and take it down again."""
     server = EmbeddedPostgres(data_dir, endpoints.run_dir(data_dir))
     server.prepare()
     argv, environ = server.command()
     postgres = subprocess.Popen(argv, env=environ, stderr=subprocess.DEVNULL)
     settings = Settings(
-        data_dir=data_dir, rest=Rest(port=free_port()), ws=Ws(port=free_port()), demo=False
+        data_dir=data_dir,
+        rest=Rest(port=free_port(), workers=workers),
+        ws=Ws(port=free_port()),
+        demo=False,
     )
     settings = replace(settings, database=replace(settings.database, dsn=server.dsn()))
     made = Stage(settings)

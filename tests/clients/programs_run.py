@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +16,16 @@ from commands.rest_venue import Keys
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).parent / "programs"
 _INSTALL_S = 600
-_RUN_S = 240
+_RUN_S = 600
 _UNREACHABLE = (
     "Temporary failure in name resolution",
     "Max retries exceeded",
     "Failed to establish a new connection",
     "Network is unreachable",
     "No matching distribution found",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "ECONNREFUSED",
 )
 
 
@@ -54,17 +59,45 @@ def environment(name: str, *packages: str) -> Path:
     return python
 
 
-def run(python: Path, program: str, rest: str, ws: str, mine: Keys, theirs: Keys) -> list[Row]:
-    """Run a program to its end; the program must end well, whatever its cases found."""
+def modules(name: str, *packages: str) -> Path:
+    """Return the folder in which npm has installed these packages, done when it is not yet."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("there is no node on this machine")
+    folder = ROOT / ".venv" / "clients" / name
+    installed = folder / "installed"
+    if installed.is_file() and installed.read_text().split() == list(packages):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    done = subprocess.run(
+        [*npm, *packages], capture_output=True, text=True, timeout=_INSTALL_S, check=False
+    )
+    if done.returncode != 0 and any(sign in done.stderr for sign in _UNREACHABLE):
+        pytest.skip(f"npm cannot reach {', '.join(packages)}")
+    assert done.returncode == 0, done.stderr
+    installed.write_text("\n".join(packages))
+    return folder
+
+
+def run(
+    interpreter: Path, program: str, venue: dict[str, Any], mine: Keys, theirs: Keys
+) -> list[Row]:
+    """Run a program to its end; the program must end well, whatever its cases found.
+
+    `interpreter` is the Python of an environment, or a folder of npm for a program of node.
+    """
+    script = PROGRAMS / program
+    words = [interpreter, "-W", "ignore", script] if script.suffix == ".py" else ["node", script]
     environ = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "OPENBOURSE_REST": rest,
-        "OPENBOURSE_WS": ws,
+        "OPENBOURSE_REST": venue["rest"],
+        "OPENBOURSE_WS": venue["ws"],
+        "OPENBOURSE_MODULES": str(interpreter),
         "OPENBOURSE_MINE": json.dumps({"api_key": mine.api_key, "secret": mine.secret}),
         "OPENBOURSE_THEIRS": json.dumps({"api_key": theirs.api_key, "secret": theirs.secret}),
     }
     done = subprocess.run(
-        [python, "-W", "ignore", PROGRAMS / program],
+        words,
         env=environ,
         capture_output=True,
         text=True,

@@ -1,10 +1,11 @@
 """Real trading programs, unmodified apart from URLs and options, against a running exchange."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from tests.clients.programs_run import FOUND, environment, run
+from tests.clients.programs_run import FOUND, environment, modules, run
 from tests.clients.traffic import DEPOSITS
 from tests.system.exchange_fixture import Exchange
 
@@ -26,12 +27,27 @@ _numbers = itertools.count(1)
         ("connector_streams.py", "binance-connector==3.13.0"),
         ("sdk_spot.py", "binance-sdk-spot==13.2.0"),
         ("sdk_spot_streams.py", "binance-sdk-spot==13.2.0"),
+        ("nautilus.py", "nautilus_trader==1.221.0"),
+        ("bot_freqtrade.py", "freqtrade==2026.9"),
     ],
 )
 def test_every_case_of_a_client_holds(market: Exchange, program: str, package: str) -> None:
-    python = environment(package.partition("=")[0], package)
+    check(market, program, environment(package.partition("=")[0], package))
+
+
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [("npm_spot.mjs", "@binance/spot@32.0.4"), ("npm_binance.mjs", "binance@3.6.5")],
+)
+def test_every_case_of_a_client_in_javascript_holds(
+    market: Exchange, program: str, package: str
+) -> None:
+    check(market, program, modules(Path(program).stem, package))
+
+
+def check(market: Exchange, program: str, interpreter: Path) -> None:
+    """Run a program with two accounts of its own; every case must hold."""
     number = next(_numbers)
     mine, theirs = (market.account(f"{who}-of-{number}", *DEPOSITS) for who in ("mine", "theirs"))
-    told = market.status()
-    rows = FOUND[program] = run(python, program, told["rest"], told["ws"], mine, theirs)
+    rows = FOUND[program] = run(interpreter, program, market.status(), mine, theirs)
     assert {row.case: row.failure for row in rows if row.failure} == {}
