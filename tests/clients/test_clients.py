@@ -27,6 +27,7 @@ _numbers = itertools.count(1)
         ("connector_streams.py", "binance-connector==3.13.0"),
         ("sdk_spot.py", "binance-sdk-spot==13.2.0"),
         ("sdk_spot_streams.py", "binance-sdk-spot==13.2.0"),
+        ("openapi.py", "schemathesis==4.32.5"),
         ("nautilus.py", "nautilus_trader==1.221.0"),
         ("bot_freqtrade.py", "freqtrade==2026.9"),
     ],
