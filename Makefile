@@ -32,6 +32,14 @@ test: .venv/for-tests
 fast: .venv/for-tests
 	$(BIN)/pytest $(ARGS)
 
+# Whole exchanges in which everything goes wrong: SEED=1 N=1000.
+SEED ?= 1
+N ?= 1000
+.PHONY: sim
+sim: .venv/for-tests
+	$(BIN)/python -m matcher.warm_up
+	$(BIN)/python -m tests.simulation --seed $(SEED) --count $(N)
+
 lint: .venv/for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -77,8 +77,11 @@ class Snapshotter:
             apply(self.engine, rows, None)
             yield rows
 
-    def take(self) -> Path | None:
+    def take(self, watermark: int | None = None) -> Path | None:
         """Write a snapshot of the state reached; None when it is the last one's.
+
+        Older ones than the last few go. Where segments are cleared away, the last event that is in the
+        database is given as `watermark`: then one from which it can be caught up stays as well.
 
         Raises: OSError, also when the journal could soon need the room itself; Unfaithful.
         """
@@ -97,8 +100,11 @@ class Snapshotter:
             raise
         path = snapshot.keep(draft)
         self.last_seq = self.seq
-        for old in snapshot.snapshots_in(folder)[: -self._kept]:
-            old.unlink(missing_ok=True)
+        found = snapshot.snapshots_in(folder)
+        needed = None if watermark is None else _newest_below(found, watermark)
+        for old in found[: -self._kept]:
+            if old != needed:
+                old.unlink(missing_ok=True)
         return path
 
     def clear_segments(self, watermark: int) -> list[Path]:
@@ -109,7 +115,11 @@ class Snapshotter:
         found = snapshot.snapshots_in(snapshot_folder(self._data_dir))[:1]
         if not found:
             return []
-        oldest = snapshot.read(found[0])
+        try:
+            oldest = snapshot.read(found[0])
+        except snapshot.DamagedSnapshot:
+            # What it needs is not known any more; it goes when newer ones have come.
+            return []
         if oldest.event_seq > watermark:
             return []
         first = int(oldest.note["place"]["segment"])
@@ -118,6 +128,20 @@ class Snapshotter:
         for path in removed:
             path.unlink()
         return removed
+
+
+def _newest_below(paths: list[Path], watermark: int) -> Path:
+    """Return the newest good snapshot from before the event after `watermark`, or the oldest file.
+
+    The oldest was such a one before, so it stays while nobody knows how far the database has come.
+    """
+    for path in paths[::-1]:
+        try:
+            if snapshot.read(path).event_seq <= watermark:
+                return path
+        except snapshot.DamagedSnapshot:
+            continue
+    return paths[0]
 
 
 def prove(draft: Path, engine: Engine) -> None:
@@ -163,13 +187,14 @@ def serve(service: Service, settings: Settings) -> None:
 
 def _take(service: Service, settings: Settings, keeper: Snapshotter) -> None:
     begun_ns = clock.steady_ns()
+    clears = settings.journal.keep == "needed"
     try:
         for _ in keeper.follow():
             service.beat(snapshot=keeper.last_seq)
             if service.stopping:
                 return
         _check_room(settings)
-        path = keeper.take()
+        path = keeper.take(_watermark(service.run) if clears else None)
     except NotPublished:
         return
     except OSError as error:
@@ -182,7 +207,7 @@ def _take(service: Service, settings: Settings, keeper: Snapshotter) -> None:
     service.log.info(
         "snapshot %s", facts(file=path.name, bytes=size, seconds=seconds, seq=keeper.seq)
     )
-    if settings.journal.keep == "needed":
+    if clears:
         removed = keeper.clear_segments(_watermark(service.run))
         if removed:
             service.log.info("removed segments %s", facts(names=[path.name for path in removed]))

@@ -1,17 +1,20 @@
 """Read what is durable of a journal, whether or not a matcher writes it meanwhile.
 
 While a matcher lives, it publishes the last command that is durable and applied; what may stand
-behind it in the file is not looked at. When none lives, the journal is at rest and is read to its end, after
-one sync, because the last matcher may have died between its last write and its sync.
+behind it in the file is not looked at. When none lives, the journal is at rest and is read to its end, once
+that is durable: the last matcher may have died between its last write and its sync, or of a sync that
+failed. After that the kernel takes the bytes for clean, and another sync does nothing: so the last batch is
+written once more.
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from protocol.layout import Rows
 from runtime import segments
-from runtime.journal import is_written
+from runtime.journal import Disk, is_written
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal
 from runtime.shared import NotPublished, Reader
@@ -36,8 +39,8 @@ class DurableReader:
         if self.is_live:
             yield from self.journal.read(self._published_seq())
             return
-        self.sync()
         try:
+            write_last_again(self._folder)
             yield from self.journal.read()
         except CorruptJournal:
             # A matcher that started meanwhile is in the middle of a write.
@@ -59,3 +62,37 @@ class DurableReader:
                 os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def write_last_again(folder: Path, disk: Disk | None = None) -> None:
+    """Make the end of a journal at rest durable, also when an earlier sync of it has failed.
+
+    The very bytes that stand there are written, so a matcher that starts meanwhile is not disturbed. Who
+    may only read the files, syncs them. What is corrupt is left to who reads it. Cost: one read of the
+    last segment.
+
+    Raises: WrongVersion; OSError.
+    """
+    disk = disk or Disk()
+    found = segments.segments_in(folder)
+    if not found:
+        return
+    reader = JournalReader(folder, int(found[-1].stem))
+    with suppress(CorruptJournal):
+        for _ in reader.read():
+            pass
+    place = reader.place
+    if not place:
+        return
+    can_write = os.access(place.path, os.W_OK)
+    descriptor = os.open(place.path, os.O_RDWR if can_write else os.O_RDONLY)
+    try:
+        if can_write and place.last_offset:
+            offset = place.last_offset
+            rest = memoryview(os.pread(descriptor, place.offset - offset, offset))
+            while rest:
+                written = disk.write(descriptor, rest, offset)
+                rest, offset = rest[written:], offset + written
+        disk.sync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,7 @@
 """From the journal back to the state, and from there to the events that somebody missed."""
 
 import io
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,8 +23,8 @@ from protocol.layout import Rows, rows_of
 from protocol.records import Command, Event
 from protocol.terms import CommandKind, OrdType, SessionPhase, Side, TimeInForce
 from runtime import endpoints, shared
-from runtime.durable import DurableReader
-from runtime.journal import Journal, JournalLock, Policy
+from runtime.durable import DurableReader, write_last_again
+from runtime.journal import Disk, Journal, JournalLock, Policy
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, Sync, segments_in
 from runtime.service import BadConfiguration
@@ -282,6 +283,29 @@ def test_when_no_matcher_lives_everything_is_read(exchange: Exchange, run: Path)
     reader = DurableReader(JournalReader(exchange.folder), run)
     assert count(reader) == total
     assert not reader.is_live
+
+
+def test_what_is_read_at_rest_was_written_once_more(exchange: Exchange) -> None:
+    # After a failed sync the kernel takes the pages for clean: another sync alone does nothing.
+    exchange.trade(random.Random(7), 3)
+    path, place = segments_in(exchange.folder)[-1], exchange.journal._place
+    before = path.read_bytes()
+    written: list[tuple[int, bytes]] = []
+
+    def write(file: int, content: bytes | memoryview, offset: int) -> int:
+        # Less than asked for, as a write may do.
+        written.append((offset, bytes(content[:300])))
+        return os.pwrite(file, content[:300], offset)
+
+    def sync(_file: int) -> None:
+        synced.append(len(written))
+
+    synced: list[int] = []
+    write_last_again(exchange.folder, Disk(write=write, sync=sync))
+    assert written[0][0] == place.last_offset
+    assert b"".join(content for _, content in written) == before[place.last_offset : place.offset]
+    assert synced == [len(written)]
+    assert path.read_bytes() == before
 
 
 def test_a_half_written_batch_is_no_corruption_once_a_matcher_has_come(

@@ -52,12 +52,12 @@ class Story:
             self.data_dir, lambda journal: DurableReader(journal, self.run), kept
         )
 
-    def trade_and_take(self, seed: int, batches: int = 20) -> Path:
+    def trade_and_take(self, seed: int, batches: int = 20, watermark: int | None = None) -> Path:
         self.exchange.trade(random.Random(seed), batches)
         published(self.exchange, self.run, self.exchange.journal.next_seq - 1)
         for _ in self.keeper.follow():
             pass
-        path = self.keeper.take()
+        path = self.keeper.take(watermark)
         assert path is not None
         return path
 
@@ -229,6 +229,34 @@ def test_segments_go_only_when_snapshots_and_database_are_past_them(
     taken.unlink()
     with pytest.raises(CorruptJournal, match="seq 1 is needed"):
         story.recovered()
+
+
+def test_a_snapshot_stays_from_which_a_database_far_behind_is_caught_up(
+    exchange: Exchange, settings: Settings
+) -> None:
+    story = Story(exchange, settings, kept=2)
+    taken = [story.trade_and_take(2)]
+    watermark = snapshot.read(taken[0]).event_seq
+    taken += [story.trade_and_take(seed, watermark=watermark) for seed in (3, 4, 5, 6)]
+    assert snapshot.snapshots_in(snapshot_folder(story.data_dir)) == [taken[0], *taken[-2:]]
+    flip(taken[3], 4000)
+    watermark = snapshot.read(taken[4]).event_seq - 1
+    taken.append(story.trade_and_take(7, watermark=watermark))
+    # The damaged one is no use to anybody, so the oldest must stay.
+    assert snapshot.snapshots_in(snapshot_folder(story.data_dir)) == [taken[0], *taken[-2:]]
+    story.trade_and_take(8, watermark=snapshot.read(taken[-1]).event_seq)
+    assert taken[0] not in snapshot.snapshots_in(snapshot_folder(story.data_dir))
+
+
+def test_no_segment_goes_while_the_oldest_snapshot_is_damaged(
+    exchange: Exchange, settings: Settings
+) -> None:
+    story = Story(exchange, settings, kept=2)
+    flip(story.trade_and_take(2, 150), 4000)
+    event_seq = snapshot.read(story.trade_and_take(3)).event_seq
+    assert story.keeper.clear_segments(event_seq) == []
+    story.trade_and_take(4)
+    assert story.keeper.clear_segments(event_seq)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 1.0])

@@ -55,7 +55,8 @@ class Stage:
         self.wire = FakeWire()
         self.asked: list[int] = []
         self.replays = [FakeReplay(portions) for portions in replays]
-        self.feed = Feed(self.wire, self._start, first, limit)
+        self.published = 0
+        self.feed = Feed(self.wire, self._start, first, limit, lambda: self.published)
 
     def _start(self, event_seq: int) -> FakeReplay:
         self.asked.append(event_seq)
@@ -93,6 +94,24 @@ def test_a_gap_on_the_wire_is_filled_from_the_journal() -> None:
     assert stage.taken() == [3, 4, 5, 6]
     assert stage.asked == [1, 3]
     assert stage.feed.replays == 2
+
+
+def test_events_that_were_dropped_before_a_silence_are_filled_from_the_journal() -> None:
+    stage = Stage([], [[frame(3, 4)]])
+    stage.wire.frames.append(frame(1, 2))
+    stage.published = 4
+    assert stage.taken(12) == [1, 2, 3, 4]
+    assert stage.asked == [1, 3]
+    assert stage.taken(12) == []
+    assert stage.asked == [1, 3]
+
+
+def test_silence_alone_starts_no_replay() -> None:
+    stage = Stage([])
+    stage.wire.frames.append(frame(1, 2))
+    stage.published = 2
+    assert stage.taken(12) == [1, 2]
+    assert stage.asked == [1]
 
 
 def test_events_before_a_gap_are_not_lost() -> None:

@@ -17,6 +17,7 @@ from runtime.log import facts
 from runtime.pipe import ChildFailed, replay_events
 from runtime.postgres import EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service, run
+from runtime.shared import NotPublished, Reader
 from runtime.sockets import Pull
 from writer.delays import Delays
 from writer.feed import Feed
@@ -120,7 +121,14 @@ def serve(service: Service, settings: Settings) -> None:
         writer = Writer(service, settings)
     except Stopped:
         return
-    feed = Feed(wire, replay_events, writer.watermark.event_seq + 1, settings.database.batch_limit)
+    board = Reader(service.run)
+    feed = Feed(
+        wire,
+        replay_events,
+        writer.watermark.event_seq + 1,
+        settings.database.batch_limit,
+        lambda: _published(board),
+    )
     try:
         _follow(service, feed, writer)
     except Stopped:
@@ -147,6 +155,14 @@ def _follow(service: Service, feed: Feed, writer: Writer) -> None:
         # Told to stop, it first writes what the wire still holds; a replay can go on next time.
         if service.stopping and not (feed.is_live and events):
             return
+
+
+def _published(board: Reader) -> int:
+    """Return the last event that readers may see; 0 while no matcher has published any."""
+    try:
+        return int(board.current()["status"]["event_seq"][0])
+    except NotPublished:
+        return 0
 
 
 def main() -> int:

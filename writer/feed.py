@@ -5,6 +5,9 @@ missing is made again: a child process replays the journal from the first missin
 with it, and ends where it is durable. Meanwhile the newest live frames are kept, so that they
 continue where the child ended; if they don't (too many came), another replay follows. Trading
 goes on all the while and notices nothing.
+
+A gap shows when a later event comes. When the last events before a quiet time were dropped, none
+comes: so a wire that stays silent is held against what the matcher has published.
 """
 
 from collections import deque
@@ -18,6 +21,8 @@ from runtime.endpoints import rows_in
 
 KEPT_EVENTS = 200_000
 """Live events kept while a replay runs (64 MB)."""
+_SILENT_TAKES = 4
+"""An event that was published so many takes ago (a fifth of a second) and has not come is missing."""
 _WAIT_MS = 50
 _FRAMES_A_TURN = 5000
 
@@ -45,17 +50,27 @@ class Replay(Protocol):
 class Feed:
     """Events in order without a gap, from event `next_event_seq` on.
 
-    `start_replay` starts a replay from the event given. Raises (`take`): what the replay raises;
+    `start_replay` starts a replay from the event given; `published` returns the last event that
+    readers may see, 0 when that is not known. Raises (`take`): what the replay raises;
     WrongFrame for a frame of another version.
     """
 
     def __init__(
-        self, wire: Wire, start_replay: Callable[[int], Replay], next_event_seq: int, limit: int
+        self,
+        wire: Wire,
+        start_replay: Callable[[int], Replay],
+        next_event_seq: int,
+        limit: int,
+        published: Callable[[], int] = lambda: 0,
     ) -> None:
         self._wire = wire
         self._start_replay = start_replay
         self._stream = EventStream(next_event_seq)
         self._limit = limit
+        self._published = published
+        self._silent_takes = 0
+        self._published_seq = 0
+        """What was published when the silence began."""
         self._kept: deque[bytes] = deque()
         self._kept_events = 0
         self._replay: Replay | None = start_replay(next_event_seq)
@@ -80,7 +95,24 @@ class Feed:
         if self._replay:
             yield from self._from_replay(self._replay)
         elif self._kept or self._wire.wait(_WAIT_MS):
+            self._silent_takes = 0
             yield from self._from_wire()
+        else:
+            self._note_silence()
+
+    def _note_silence(self) -> None:
+        """Start a replay when what was published before a long silence has not come."""
+        if not self._silent_takes:
+            self._published_seq = self._published()
+        self._silent_takes += 1
+        if self._silent_takes >= _SILENT_TAKES:
+            self._silent_takes = 0
+            if self._published_seq >= self._stream.next_event_seq:
+                self._fill_gap()
+
+    def _fill_gap(self) -> None:
+        self._replay = self._start_replay(self._stream.next_event_seq)
+        self.replays += 1
 
     def _from_replay(self, replay: Replay) -> Iterator[Rows]:
         count, wait_s = 0, _WAIT_MS / 1000
@@ -117,8 +149,7 @@ class Feed:
             except Gap:
                 self._kept.appendleft(frame)
                 self._kept_events += len(frame) // Event.dtype.itemsize
-                self._replay = self._start_replay(self._stream.next_event_seq)
-                self.replays += 1
+                self._fill_gap()
                 return
             count += len(rows)
             yield rows
