@@ -126,7 +126,15 @@ def test_status_tells_processes_addresses_and_progress(venue):
     told = venue.asked("status")
     assert told["state"] == "running"
     names = [one["name"] for one in told["processes"]]
-    assert names == ["postgres", "matcher", "snapshotter", "writer", "ingress", "broadcaster"]
+    assert names == [
+        "office",
+        "postgres",
+        "matcher",
+        "snapshotter",
+        "writer",
+        "ingress",
+        "broadcaster",
+    ]
     assert all(one["state"] in ("ready", "running") for one in told["processes"])
     assert told["rest"].startswith("http://127.0.0.1:")
     venue.until(lambda: venue.status()["seq"] == venue.status()["watermark"] > 0, "caught up")
