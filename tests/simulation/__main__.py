@@ -5,6 +5,7 @@ play it again, which then shows everything just as it was.
 """
 
 import argparse
+import importlib
 import multiprocessing
 import shutil
 import sys
@@ -70,7 +71,9 @@ def main() -> int:
     counts: Counter[str] = Counter()
     seeds = range(args.seed, args.seed + args.count)
     with multiprocessing.get_context("spawn").Pool(min(args.processes, args.count)) as pool:
-        for number, found in enumerate(pool.imap(play, seeds, chunksize=1), 1):
+        # A child finds the function under this module's name only, not as that of its parent's program.
+        played = importlib.import_module("tests.simulation.__main__").play
+        for number, found in enumerate(pool.imap(played, seeds, chunksize=1), 1):
             counts.update(found.counts)
             if found.failure:
                 pool.terminate()
