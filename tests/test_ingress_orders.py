@@ -5,7 +5,7 @@ import re
 import pytest
 
 from protocol.terms import CommandKind, InstrumentTerm, SessionPhase
-from tests.rest_house import START_NS, House
+from tests.rest_house import House
 
 
 @pytest.fixture
@@ -128,10 +128,6 @@ def test_how_much_is_answered_depends_on_the_type_and_the_wish(client, fields, a
         ),
         ({"type": "STOP_LOSS", "stopPrice": "200"}, {"stopPrice": "200.00000000"}),
         (
-            {"type": "STOP_LOSS", "trailingDelta": "100"},
-            {"trailingDelta": 100, "trailingTime": (START_NS // 1_000_000) + 111},
-        ),
-        (
             {"type": "STOP_LOSS", "trailingDelta": "100", "stopPrice": "200"},
             {"trailingDelta": 100, "trailingTime": -1, "stopPrice": "200.00000000"},
         ),
@@ -159,6 +155,14 @@ def test_how_much_is_answered_depends_on_the_type_and_the_wish(client, fields, a
 def test_what_only_some_orders_have_is_told_of_those(client, fields, more):
     answer = client.order(side="BUY", quantity="1", newOrderRespType="FULL", **fields).json
     assert {name: answer[name] for name in set(answer) - FULL} == more
+
+
+def test_a_trailing_stop_without_a_stop_price_tracks_from_its_entry(client):
+    stop = client.order(
+        side="BUY", type="STOP_LOSS", trailingDelta="100", quantity="1", newOrderRespType="FULL"
+    ).json
+    told = {name: stop[name] for name in set(stop) - FULL}
+    assert told == {"trailingDelta": 100, "trailingTime": stop["transactTime"]}
 
 
 def test_an_unfired_stop_does_not_work_yet(client):
