@@ -46,7 +46,7 @@ UNCROSSES = [
     for name, vector in VECTORS.items()
     for place, step in enumerate(vector["steps"])
     if step["op"] == "uncross"
-    for rule in step["expect"]["price_by_algo"]
+    for rule in step["expect"].get("price_by_algo", ())
 ]
 
 
