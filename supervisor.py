@@ -183,16 +183,27 @@ def _with_free_ports(settings: Settings) -> Settings:
     """Refuse ports that somebody listens on already; port 0 becomes a free one."""
     rest = _free_port("rest", settings.rest.host, settings.rest.port)
     ws = _free_port("ws", settings.ws.host, settings.ws.port)
-    wanted = settings.office
-    # Who asks for any port is not the only one on this machine: the usual one may be another's.
-    any_port = settings.rest.port == 0 and wanted == Office()
-    office = _free_port("office", wanted.host, 0 if any_port else wanted.port)
+    office = _office_port(settings)
     return replace(
         settings,
         rest=replace(settings.rest, port=rest),
         ws=replace(settings.ws, port=ws),
-        office=replace(wanted, port=office),
+        office=replace(settings.office, port=office),
     )
+
+
+def _office_port(settings: Settings) -> int:
+    """Return the port asked for; where none was and the usual one is taken, a free one.
+
+    Another exchange on this machine may have the usual one, and nobody names this port to trade.
+    """
+    wanted = settings.office
+    if wanted != Office():
+        return _free_port("office", wanted.host, wanted.port)
+    try:
+        return _free_port("office", wanted.host, 0 if settings.rest.port == 0 else wanted.port)
+    except Refused:
+        return _free_port("office", wanted.host, 0)
 
 
 def _check_length(run: Path) -> None:

@@ -8,11 +8,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import supervisor
+from commands import Refused
+from conf.settings import Settings
 from runtime import endpoints
 from runtime.sockets import Push
 from supervision import claim, pids, status
@@ -262,3 +266,15 @@ def test_a_command_line_that_cannot_be_read_is_exit_status_2(words):
     with contextlib.redirect_stderr(None), pytest.raises(SystemExit) as ended:
         supervisor.main(words)
     assert ended.value.code == 2
+
+
+def test_a_second_exchange_finds_an_office_port_of_its_own(tmp_path):
+    usual = Settings(data_dir=tmp_path)
+    with ExitStack() as held:
+        # Whoever else has the port serves the test as well as we do.
+        with suppress(OSError):
+            held.enter_context(socket.create_server((usual.office.host, usual.office.port)))
+        assert supervisor._office_port(usual) not in (0, usual.office.port)
+        asked = replace(usual, office=replace(usual.office, host="localhost"))
+        with pytest.raises(Refused, match="choose another --office-port"):
+            supervisor._office_port(asked)

@@ -133,7 +133,7 @@ def test_the_program_of_the_document_runs(venue: Exchange, tmp_path: Path) -> No
     program = tmp_path / "program.py"
     program.write_text(text)
     done = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, program], capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stderr
     words = done.stdout.split()
