@@ -131,7 +131,8 @@ def test_every_kind_of_order_is_taken_by_the_exchange(trader):
         "STOP_LOSS_LIMIT": {"stopPrice": "3500", "price": "3510", "quantity": "1", "force": "DAY"},
         "TAKE_PROFIT": {"stopPrice": "2500", "quantity": "1"},
         "TAKE_PROFIT_LIMIT": {"stopPrice": "2500", "price": "2510", "quantity": "1"},
-        "TRAILING": {"trailingDelta": "500", "quantity": "1"},
+        # The ticket keeps what was written in it: the stop price of the kind before.
+        "TRAILING": {"stopPrice": "", "trailingDelta": "500", "quantity": "1"},
     }.items():
         told = trader.place("buy", kind, **fields)
         assert "NEW" in told, (kind, told)
