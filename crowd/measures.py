@@ -70,7 +70,7 @@ def measure(record: Record) -> list[Figure]:
         ("returns of 1 s, excess kurtosis", _kurtosis(returns)),
         ("autocorrelation of returns, 1 s", _autocorrelation(returns, 1)),
         *[
-            (f"autocorrelation of |returns|, {n} s", _autocorrelation(sizes, n))
+            (f"autocorrelation of absolute returns, {n} s", _autocorrelation(sizes, n))
             for n in _DECAY_LAGS
         ],
     ]

@@ -33,7 +33,7 @@ def test_depth_is_told_beside_the_best_level_of_the_same_side():
 def test_a_price_that_goes_up_and_down_in_turn_has_returns_against_each_other():
     told = record([Sample(99, 101, (1,), (1,)), Sample(100, 102, (1,), (1,))] * 50)
     assert value(told, "autocorrelation of returns, 1 s") == pytest.approx(-1, abs=0.05)
-    assert value(told, "autocorrelation of |returns|, 1 s") < 0
+    assert value(told, "autocorrelation of absolute returns, 1 s") < 0
     assert value(told, "returns of 1 s, excess kurtosis") == pytest.approx(-2, abs=0.05)
 
 
