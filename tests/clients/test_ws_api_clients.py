@@ -23,6 +23,5 @@ def test_every_case_of_a_client_holds(market: Exchange, program: str, package: s
     python = environment(package.partition("=")[0], package)
     name = program.removesuffix(".py").replace("_", "-")
     mine, theirs = (market.account(f"{who}-of-{name}", *DEPOSITS) for who in ("mine", "theirs"))
-    told = market.status()
-    rows = FOUND[program] = run(python, program, told["rest"], told["ws"], mine, theirs)
+    rows = FOUND[program] = run(python, program, market.status(), mine, theirs)
     assert {row.case: row.failure for row in rows if row.failure} == {}
