@@ -217,16 +217,18 @@ class WsConnection(asyncio.Protocol):
 
     def _serve(self, message: bytes) -> None:
         self._in_flight += 1
-        task = self._start(self._api.answer(self._session, message))
-        task.add_done_callback(partial(self._served, message))
+        self._start(self._answer(message)).add_done_callback(partial(self._served, message))
 
-    def _served(self, message: bytes, task: "asyncio.Task[bytes]") -> None:
+    async def _answer(self, message: bytes) -> None:
+        # Told at once, not when the task is looked at in the next turn of the loop: an event of the
+        # subscription that was just made would go before the answer that announces it.
+        self.tell(await self._api.answer(self._session, message))
+
+    def _served(self, message: bytes, task: "asyncio.Task[None]") -> None:
         self._in_flight -= 1
         if task.cancelled():
             return
-        if (error := task.exception()) is None:
-            self.tell(task.result())
-        else:
+        if (error := task.exception()) is not None:
             self.tell(self._api.failed(self._session, message, error))
         self._end_if_done()
         if self._waiting:

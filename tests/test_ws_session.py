@@ -28,6 +28,13 @@ def deposit(house: WsHouse, account: int, amount: int = 1) -> None:
     house.house.market.command(kind=CommandKind.DEPOSIT, account=account, asset=1, amount=amount)
 
 
+async def deposit_in_every_turn(house: WsHouse) -> None:
+    """Let something happen to an account whenever the loop comes round."""
+    while True:
+        deposit(house, house.house.alice)
+        await asyncio.sleep(0)
+
+
 @played
 async def test_after_a_log_on_requests_need_only_a_time():
     async with ws_house() as house, house.client() as client:
@@ -112,6 +119,20 @@ async def test_a_subscription_tells_what_happens_to_the_account_under_its_number
         assert (await client.event())["event"]["e"] == "outboundAccountPosition"
         deposit(house, house.house.alice)
         assert (await client.event())["event"]["e"] == "balanceUpdate"
+
+
+@played
+async def test_an_account_that_is_never_quiet_tells_its_events_behind_the_answer():
+    async with ws_house() as house, house.client() as client:
+        busy = asyncio.create_task(deposit_in_every_turn(house))
+        for number in range(50):
+            told = await client.signed("userDataStream.subscribe.signature")
+            assert told["result"] == {"subscriptionId": number}
+            assert client.events == []
+            assert (await client.event())["subscriptionId"] == number
+            await client.ask("userDataStream.unsubscribe")
+            client.events.clear()
+        busy.cancel()
 
 
 @played

@@ -63,9 +63,12 @@ async def hears_what_happens_to_the_account() -> None:
     subscribed = await mine().user_data_stream_subscribe_signature()
     stream = subscribed.stream
     stream.on("message", heard.put_nowait)
-    await mine().order_place(**ORDER, quantity=0.001, price=30000)
-    report = await asyncio.wait_for(heard.get(), 20)
-    assert type(report.actual_instance).__name__ == "ExecutionReport", report
+    placed = told(await mine().order_place(**ORDER, quantity=0.001, price=30000))
+    report = None
+    # What was done before the subscription may be told a moment later.
+    while getattr(report, "i", None) != placed.order_id:
+        report = (await asyncio.wait_for(heard.get(), 20)).actual_instance
+    assert type(report).__name__ == "ExecutionReport", report
     await mine().open_orders_cancel_all(SYMBOL)
     assert told(await mine().session_subscriptions())[0].subscription_id == 0
     await mine().user_data_stream_unsubscribe()
