@@ -92,11 +92,12 @@ class Matcher:
         """Bring assets and instruments to what the file of instruments wants.
 
         What became due while nobody looked comes first: the time of the commands that follow says that it
-        is done.
+        is done. It is the same time for all of them, or a step that comes meanwhile would count as done too.
 
         Raises: BadConfiguration; JournalFull.
         """
-        missed = self._sequencer.batch(clock.wall_ns())
+        now_ns = clock.wall_ns()
+        missed = self._sequencer.batch(now_ns)
         if len(missed):
             self._journal.append(missed)
             apply(self._engine, missed, self._tell)
@@ -105,11 +106,9 @@ class Matcher:
             self._tell(events)
             check_accepted(events)
 
-        batches = opening_batches(
-            listings, self._engine.blocks, self._calendars, now_ns=clock.wall_ns()
-        )
+        batches = opening_batches(listings, self._engine.blocks, self._calendars, now_ns=now_ns)
         for batch in batches:
-            rows = self._sequencer.stamp([batch], clock.wall_ns())
+            rows = self._sequencer.stamp([batch], now_ns)
             self._journal.append(rows)
             self._stages.journaled(rows)
             apply(self._engine, rows, take)

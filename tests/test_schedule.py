@@ -1,12 +1,17 @@
 """Phases by the calendar, on the compiled core under a virtual clock (rules A-1, C-8)."""
 
+import copy
+import itertools
+import logging
 import tomllib
+from typing import Any
 
 import numpy as np
 import pytest
 
 from matcher.bootstrap import opening_batches
 from matcher.core.engine import Engine
+from matcher.loop import Matcher, Wires
 from matcher.recovery import apply
 from matcher.schedule import LOOK_INTERVAL_NS, path_to
 from matcher.sequencer import Sequencer
@@ -23,6 +28,7 @@ from protocol.terms import (
     Side,
     TimeInForce,
 )
+from runtime import clock
 from runtime.endpoints import frame_of
 from tests.engines import SMALL
 from tests.test_trading_days import SHIPPED, ns
@@ -214,6 +220,44 @@ def test_a_day_that_ended_meanwhile_is_ended_before_the_next_begins() -> None:
     house.heard.clear()
     house.wake("2026-12-03T14:05:00")
     assert house.phases_told() == ["CLOSED", "PRE_OPEN"]
+
+
+class Kept:
+    """A journal and an outbox in one: keeps what the matcher appends, tells nobody."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def next_seq(self) -> int:
+        return sum(map(len, self._house.journal)) + 1
+
+    def append(self, rows: Rows) -> None:
+        self._house.journal.append(rows.copy())
+
+    def tell(self, events: Rows) -> None:
+        """Leave it."""
+
+
+def test_a_day_that_ends_while_the_market_opens_is_ended_by_the_next_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The time of the opening's commands says that all steps before it are done."""
+    house = House(MONDAY + "20:55:00")
+    kept: Any = Kept(house)
+    words = np.zeros(2, np.int64)
+    matcher = Matcher(
+        logging.getLogger(), house.engine, kept, Wires(kept, kept, words, words), 100, CALENDARS
+    )
+    reads = itertools.count(ns(MONDAY + "21:00:00") - 1)
+    monkeypatch.setattr(clock, "wall_ns", lambda: next(reads))
+    listings = {**LISTINGS, "instruments": copy.deepcopy(LISTINGS["instruments"])}
+    listings["instruments"]["AAPLUSD"]["tick_size"] = "0.05"
+    matcher.open_market(listings)
+    assert house.journal[-1]["kind"].tolist() == [CommandKind.SET_INSTRUMENT]
+    # It was killed before its first turn.
+    house.wake(MONDAY + "21:05:00")
+    assert house.phase() == "CLOSED"
 
 
 def test_what_an_operator_does_stays_until_the_next_step() -> None:

@@ -6,7 +6,6 @@ It goes on until the first round trip is done, and for OPENBOURSE_SOAK_S seconds
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -101,7 +100,8 @@ def trade(folder: Path) -> str:
             if time.monotonic() >= began + SOAK_S and sold():
                 break
             time.sleep(2)
-        bot.send_signal(signal.SIGINT)
+        # Not SIGINT, which whoever is started in the background does not hear.
+        bot.terminate()
         bot.wait(60)
     return log.read_text()
 
