@@ -112,10 +112,11 @@ def test_the_layout_does_not_move_while_the_market_does(trader):
         }"""
     )
     market_for(trader)
-    for step in range(10):
-        trader.bob_trades("SELL", f"{50_030 + step}.00", "0.01")
-    # As deep as the ladder surely shows.
-    trader.sees(trader.level("asks", "50,033.00"), "0.01000")
+    for price in range(50_039, 50_029, -1):
+        trader.bob_trades("SELL", f"{price}.00", "0.01")
+    # In a window of this size nine levels of a side fit: each of the ten pushes another out of sight.
+    best = [50_010, 50_020, *range(50_030, 50_037)]
+    trader.sees(trader.prices("asks"), [f"{price:,}.00" for price in best])
     assert page.evaluate("moved") < 0.01
 
 

@@ -87,6 +87,12 @@ class Trader:
         }"""
         return lambda: str(self.page.evaluate(script, [side, price]))
 
+    def prices(self, side: str) -> Callable[[], list[str]]:
+        """Return what reads the prices that the ladder shows of a side, best first."""
+        script = """(side) => [...document.querySelectorAll(`#${side} .level:not([hidden]) .price`)]
+            .map((price) => price.textContent)"""
+        return lambda: list(self.page.evaluate(script, side))
+
     def sees(self, read: Callable[[], object], wanted: object) -> None:
         """Wait until something reads as wanted."""
         deadline = PATIENCE_MS
