@@ -1,4 +1,4 @@
-"""The pages for people: the trading terminal at `/`, their files, and what they must know to begin.
+"""The pages for people: the trading terminal at `/`, the operator's page at `/ops`, and what they must know to begin.
 
 Every file is read once, when the worker starts, and found by its exact name: no path reaches the disk. The
 files are served below a digest of all of them, so a browser may keep them for ever and an upgrade
@@ -23,7 +23,7 @@ from ingress.responder import Incoming
 from runtime import demo_keys
 
 FOLDER = Path(__file__).parent / "terminal"
-PAGES = {"/": "index.html"}
+PAGES = {"/": "index.html", "/ops": "ops.html"}
 """What a person types, and the file that answers."""
 _HERE = b"/terminal/@/"
 """Stands in the pages for the folder with the digest."""
@@ -101,7 +101,7 @@ class Files:
 
 
 class Beginning:
-    """What a page must know before it can ask anything else: where the streams are, whether this is a demo."""
+    """What a page must know before it can ask anything else: where the other doors are, whether this is a demo."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -111,6 +111,7 @@ class Beginning:
         told = {
             "streamsUrl": self._settings.ws.public_url,
             "streamsPort": self._settings.ws.port,
+            "officePort": self._settings.office.port,
             "demo": _may_see_demo(self._settings, req),
         }
         _tell(resp, told)
@@ -153,27 +154,34 @@ def add_pages(app: App, settings: Settings) -> None:
     for name, body in bodies.items():
         digest.update(b"%s\0%d\0%s" % (name.encode(), len(body), body))
     here = f"/terminal/{digest.hexdigest()[:16]}/"
-    policy = _policy(settings)
+    others = {"/": _streams(settings), "/ops": _any_scheme("http", settings.office.port)}
     for address, name in PAGES.items():
         body = bodies.pop(name).replace(_HERE, here.encode())
-        app.add_route(address, Page(File(name, body), policy))
+        app.add_route(address, Page(File(name, body), _policy(others[address])))
     files = {name: File(name, body) for name, body in bodies.items()}
     app.add_route(here + "{name:path}", Files(files))
     app.add_route("/terminal/config.json", Beginning(settings))
     app.add_route("/terminal/demo.json", DemoKeys(settings))
 
 
-def _policy(settings: Settings) -> str:
-    """Say what a page may load and whom it may talk to: us, and the streams."""
-    port = settings.ws.port
-    streams = f"ws://*:{port} wss://*:{port}"
-    if settings.ws.public_url:
-        where = urlsplit(settings.ws.public_url)
-        streams = f"{where.scheme}://{where.netloc}"
+def _policy(others: str) -> str:
+    """Say what a page may load and whom it may talk to: us, and the others it needs."""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"connect-src 'self' {streams}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src 'self' {others}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _streams(settings: Settings) -> str:
+    if not settings.ws.public_url:
+        return _any_scheme("ws", settings.ws.port)
+    where = urlsplit(settings.ws.public_url)
+    return f"{where.scheme}://{where.netloc}"
+
+
+def _any_scheme(scheme: str, port: int) -> str:
+    """Name a door of ours by its port: which name of this host the browser used is not known here."""
+    return f"{scheme}://*:{port} {scheme}s://*:{port}"
 
 
 def _may_see_demo(settings: Settings, req: Incoming) -> bool:

@@ -33,7 +33,12 @@ def serve(service: Service, settings: Settings) -> None:
     """Serve until told to stop."""
     office = settings.office
     try:
-        door = Door(office.host, office.port, routes(settings.data_dir, service.run))
+        door = Door(
+            office.host,
+            office.port,
+            routes(settings.data_dir, service.run),
+            for_pages=admin.PLACE,
+        )
     except OSError as error:
         raise BadConfiguration(
             f"cannot listen on {office.host}:{office.port}: {error}; free the port or set office.port"

@@ -36,7 +36,7 @@ WORDS = (
     "audit",
 )
 """What may be said over HTTP; what touches the files of this machine may not."""
-_PLACE = "/admin/v1/"
+PLACE = "/admin/v1/"
 _one_at_a_time = threading.Lock()
 """The words print what they tell, and what is printed belongs to the whole process."""
 
@@ -56,9 +56,9 @@ def routes(data_dir: Path, run_dir: Path) -> Routes:
                 return Answer(200, say([asked.rest.removesuffix("s"), "list"], {}))
             if asked.rest == "audit":
                 return Answer(200, say(["audit"], asked.query))
-        raise NotServed(404, f"there is no {_PLACE}{asked.rest} to get")
+        raise NotServed(404, f"there is no {PLACE}{asked.rest} to get")
 
-    return {("POST", _PLACE): do, ("GET", _PLACE): show}
+    return {("POST", PLACE): do, ("GET", PLACE): show}
 
 
 def say(words: list[str], arguments: Mapping[str, Any]) -> Any:
@@ -132,11 +132,16 @@ def _text(name: str, value: Any) -> str:
 @contextlib.contextmanager
 def _on_behalf_of(data_dir: Path, asked: Asked) -> Iterator[None]:
     kind, _, key = asked.headers.get("authorization", "").partition(" ")
-    name = admin_keys.owner(data_dir, key.strip()) if kind.lower() == "bearer" else ""
-    if not name:
+    if kind.lower() != "bearer":
         raise NotServed(
             401,
             "say `Authorization: Bearer KEY` with a key from `openbourse admin-key create NAME`",
+        )
+    name = admin_keys.owner(data_dir, key.strip())
+    if not name:
+        raise NotServed(
+            401,
+            "this admin key is nobody's, or was revoked: `openbourse admin-key create NAME` makes one",
         )
     token = audit.WHO.set(f"{name} over the admin API")
     try:

@@ -2,6 +2,9 @@
 
 A route is `(door, request) -> Answer`; the table names verb and path. What is not there is answered 404, what
 fails 400 or 503 with one line of JSON that says why.
+
+Below the paths that are for pages, a page of the same host may read the answers (CORS): the operator's page is served
+by REST, on another port and so from another origin. It still needs a key, which no page has by itself.
 """
 
 import json
@@ -60,8 +63,10 @@ class Door(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = CONNECTIONS
 
-    def __init__(self, host: str, port: int, routes: Routes) -> None:
+    def __init__(self, host: str, port: int, routes: Routes, for_pages: str = "") -> None:
         self.routes = routes
+        self.for_pages = for_pages
+        """What begins so may be read by pages of this host; empty: nothing."""
         self.active = 0
         if ":" in host:
             self.address_family = socket.AF_INET6
@@ -105,6 +110,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._serve()
+
+    def do_OPTIONS(self) -> None:
+        """Tell a browser what a page may ask, before it asks."""
+        if self.headers.get("Content-Length", "0") != "0" or self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+        self.send_response(204)
+        for name, value in self._page_headers().items():
+            self.send_header(name, value)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
 
     def log_message(self, *args: Any) -> None:
         """Log nothing per request: the audit trail has what matters."""
@@ -155,7 +170,36 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        for name, value in answer.headers.items():
+        for name, value in {**self._page_headers(), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def _page_headers(self) -> dict[str, str]:
+        """Return what lets a page of this host read the answer; {} for everything else."""
+        for_pages, origin = cast("Door", self.server).for_pages, self.headers.get("Origin", "")
+        path = urlsplit(self.path).path
+        if not for_pages or not path.startswith(for_pages):
+            return {}
+        if not _same_host(origin, self.headers.get("Host", "")):
+            return {"Vary": "Origin"}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        }
+
+
+def _same_host(origin: str, host: str) -> bool:
+    """Whether a page of this origin lies on the host that was asked, whatever the ports."""
+    try:
+        page, here = urlsplit(origin), urlsplit(f"//{host}")
+        return (
+            page.scheme in ("http", "https")
+            and bool(page.hostname)
+            and page.hostname == here.hostname
+        )
+    except ValueError:
+        return False

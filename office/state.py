@@ -7,7 +7,7 @@ from matcher.recovery import journal_folder, snapshot_folder
 from protocol.board_reads import Board
 from protocol.terms import SessionPhase
 from runtime import clock
-from runtime.meters import Reading, readings
+from runtime.meters import BOUNDS_NS, Reading, readings
 from runtime.segments import segments_in
 from runtime.shared import NotPublished, Reader
 from runtime.snapshot import snapshots_in
@@ -47,6 +47,7 @@ def whole(data_dir: Path, run_dir: Path) -> dict[str, Any]:
         },
         "connections": _sum(alive, "openbourse_connections"),
         "latency": _latency(alive),
+        "latency_bounds_ns": list(BOUNDS_NS),
         "journal": _files(segments_in(journal_folder(data_dir))),
         "snapshots": _files(snapshots_in(snapshot_folder(data_dir))),
     }
@@ -63,18 +64,24 @@ def _market(run_dir: Path) -> list[dict[str, Any]]:
         return []
 
 
-def _latency(alive: list[Reading]) -> dict[str, dict[str, float]]:
-    """Return count and mean seconds of each stage since its process began."""
+def _latency(alive: list[Reading]) -> dict[str, dict[str, Any]]:
+    """Return count, mean seconds and buckets of each stage since its process began.
+
+    The buckets end at `latency_bounds_ns`, one more holds what is longer; two looks' differences give what came between.
+    """
     found: dict[str, list[int]] = {}
     for one in alive:
         if one.meter.kind == "histogram":
             name = one.meter.labels.get("stage") or one.meter.name.removeprefix("openbourse_")
-            sums = found.setdefault(name.removesuffix("_seconds"), [0, 0])
-            sums[0] += sum(one.cells[:-1])
-            sums[1] += one.cells[-1]
+            sums = found.setdefault(name.removesuffix("_seconds"), [0] * len(one.cells))
+            sums[:] = [sum(pair) for pair in zip(sums, one.cells, strict=True)]
     return {
-        name: {"count": count, "mean_s": total_ns / 1e9 / count if count else 0.0}
-        for name, (count, total_ns) in found.items()
+        name: {
+            "count": (count := sum(buckets)),
+            "mean_s": total_ns / 1e9 / count if count else 0.0,
+            "buckets": buckets,
+        }
+        for name, (*buckets, total_ns) in found.items()
     }
 
 

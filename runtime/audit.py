@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -100,4 +101,6 @@ def _digest(line: bytes) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
+    if isinstance(value, Enum) and value.name:
+        return value.name
     return int(value) if isinstance(value, int) else str(value)

@@ -15,6 +15,7 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
     lines = [
         f"The exchange is up after {seconds:.1f} s. Stop it with Ctrl-C or `openbourse down`.",
         f"  terminal     {where['rest']}/",
+        f"  operation    {where['rest']}/ops",
         f"  REST         {where['rest']}/api/v3/exchangeInfo",
         f"  streams      {where['ws']}/ws/btcusdt@trade",
         f"  metrics      {where['office']}/metrics",

@@ -133,14 +133,21 @@ def test_a_page_may_talk_to_the_exchange_and_to_nobody_else(client, settings, ru
     assert "connect-src 'self' wss://streams.example;" in policy
 
 
+def test_the_operators_page_may_talk_to_the_office_and_the_terminal_may_not(client):
+    policy = client.get("/ops").headers["content-security-policy"]
+    assert "connect-src 'self' http://*:3100 https://*:3100;" in policy
+    assert "ws:" not in policy
+    assert "3100" not in client.get("/").headers["content-security-policy"]
+
+
 def test_nothing_in_the_pages_needs_more_than_the_policy_allows():
     for page in {FOLDER / name for name in PAGES.values()}:
         text = page.read_text()
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text), page.name
 
 
-def test_a_page_learns_where_the_streams_are(client, settings):
-    told = {"streamsUrl": "", "streamsPort": 4000, "demo": True}
+def test_a_page_learns_where_the_other_doors_are(client, settings):
+    told = {"streamsUrl": "", "streamsPort": 4000, "officePort": 3100, "demo": True}
     answer = client.get("/terminal/config.json")
     assert (answer.json, answer.headers["cache-control"]) == (told, "no-store")
 

@@ -13,12 +13,13 @@ import pytest
 from office import admin, admin_keys
 from office.__main__ import routes
 from office.server import BODY_LIMIT, Door
+from protocol.terms import CommandFlag, SessionPhase
 from runtime import audit
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    one = Door("127.0.0.1", 0, routes(tmp_path, tmp_path))
+    one = Door("127.0.0.1", 0, routes(tmp_path, tmp_path), for_pages=admin.PLACE)
     thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield one
@@ -115,6 +116,44 @@ def test_a_body_that_cannot_be_read_is_refused(door, body, headers, status):
     assert ask(door, "POST", "/admin/v1/halt", body, **headers)[0] == status
 
 
+def headers_of(door: Door, verb: str, path: str, **headers: str) -> tuple[int, Any]:
+    client = http.client.HTTPConnection("127.0.0.1", door.server_address[1], timeout=30)
+    client.request(verb, path, None, headers)
+    answer = client.getresponse()
+    answer.read()
+    client.close()
+    return answer.status, answer.headers
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:3000", "https://127.0.0.1"])
+def test_a_page_of_the_same_host_may_read_answers_and_refusals(door, tmp_path, origin):
+    key = admin_keys.create(tmp_path, "erin")
+    status, told = headers_of(door, "OPTIONS", "/admin/v1/halt", Origin=origin)
+    assert (status, told["Access-Control-Allow-Origin"]) == (204, origin)
+    assert told["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+    for headers in ({"Authorization": f"Bearer {key}"}, {}):
+        status, told = headers_of(door, "GET", "/admin/v1/status", Origin=origin, **headers)
+        assert status == (200 if headers else 401)
+        assert (told["Access-Control-Allow-Origin"], told["Vary"]) == (origin, "Origin")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://127.0.0.1.evil.example:3000", "http://localhost:3000", "null", "",
+     "ftp://127.0.0.1", "http://[", "127.0.0.1:3000"],
+)  # fmt: skip
+def test_no_other_page_may_read_anything(door, origin):
+    for verb in ("OPTIONS", "GET"):
+        _, told = headers_of(door, verb, "/admin/v1/status", Origin=origin)
+        assert "Access-Control-Allow-Origin" not in told
+
+
+def test_no_page_may_read_the_metrics(door):
+    for verb in ("OPTIONS", "GET"):
+        _, told = headers_of(door, verb, "/metrics", Origin="http://127.0.0.1:3000")
+        assert "Access-Control-Allow-Origin" not in told
+
+
 def test_the_door_serves_on_after_bytes_that_are_no_http(door):
     import socket
 
@@ -141,11 +180,13 @@ def test_named_arguments_become_the_line_that_a_person_would_type():
 def test_the_trail_tells_who_did_what_and_is_for_its_owner_alone(tmp_path):
     audit.note(tmp_path, "deposit", {"account": 3, "cl_ord_id": b"r-1"}, "done", 17)
     token = audit.WHO.set("erin over the admin API")
-    audit.note(tmp_path, "set phase", {"instrument": 0}, "rejected: x", 18)
+    asked = {"instrument": 0, "term": SessionPhase.HALTED, "flags": CommandFlag.CANCEL_ORDERS}
+    audit.note(tmp_path, "set phase", asked, "rejected: x", 18)
     audit.WHO.reset(token)
     first, second = audit.entries(tmp_path)
     assert first["who"].endswith("at the command line")
     assert (first["asked"], first["seq"]) == ({"account": 3, "cl_ord_id": "r-1"}, 17)
+    assert second["asked"] == {"instrument": 0, "term": "HALTED", "flags": "CANCEL_ORDERS"}
     assert (second["who"], second["outcome"]) == ("erin over the admin API", "rejected: x")
     assert stat.S_IMODE((tmp_path / audit.FILE).stat().st_mode) == 0o600
 

@@ -58,6 +58,12 @@ export class AmendDialog {
   }
 
   async _send() {
+    try {
+      await this._learnDate();
+    } catch (problem) {
+      this._tell(problem.text);
+      return;
+    }
     const order = this._order;
     const params = this._params();
     const [fault] = faults(this._market, [{ params, at: {} }]);
@@ -80,6 +86,14 @@ export class AmendDialog {
       const inner = problem.data?.newOrderResponse ?? problem.data?.cancelResponse;
       this._tell(inner?.code ? `${problem.text} ${inner.msg} (${inner.code})` : problem.text);
     }
+  }
+
+  /** The user stream does not tell until when an order is good: ask, before it is written anew. */
+  async _learnDate() {
+    const { symbol, orderId, timeInForce, goodTillDate } = this._order;
+    if (timeInForce !== "GTD" || goodTillDate) return;
+    const told = await this._rest.signed("GET", "/api/v3/order", { symbol, orderId });
+    this._order = { ...this._order, goodTillDate: told.goodTillDate };
   }
 
   /** Write the order as it should become. */

@@ -104,6 +104,8 @@ export class Ticket {
   check(all = false) {
     const values = this.values();
     const found = faults(this._market, KINDS[this.kind].request(values).legs);
+    const isPast = values.goodTillDate <= Date.now() + this._rest.offsetMs;
+    if (isPast) found.push({ field: "goodTillDate", text: "Must lie ahead." });
     const faulty = new Map(found.map(({ field, text }) => [field, text]));
     for (const [name, input] of Object.entries(this._inputs)) {
       const text = faulty.get(name) ?? "";
@@ -112,7 +114,7 @@ export class Ticket {
       if (shown) input.setAttribute("aria-invalid", "true");
       else input.removeAttribute("aria-invalid");
     }
-    put(byId("good-till-fault"), all ? (faulty.get("goodTillDate") ?? "") : "");
+    put(byId("good-till-fault"), all || isPast ? (faulty.get("goodTillDate") ?? "") : "");
     this._tellSum(values);
     return found.length === 0;
   }

@@ -40,7 +40,7 @@ class Trader:
         unexpected = [
             text for text in self.complaints if not any(part in text for part in self.allowed)
         ]
-        assert unexpected == []
+        assert unexpected == [], unexpected
 
     def arrive(self, symbol: str = "BTCUSDT", account: str = "alice") -> None:
         """Open the terminal, take an instrument and an account of the demo."""

@@ -1,7 +1,7 @@
 import { run } from "./check.js";
 
 /** Every file of tests. */
-export const FILES = ["decimal", "book", "filters", "kinds", "signing"];
+export const FILES = ["decimal", "book", "filters", "kinds", "signing", "ops_rates"];
 
 /**
  * Run them all.
