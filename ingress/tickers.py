@@ -53,7 +53,7 @@ async def day(door: Door, asked: Asked) -> Any:
     )
     told = [
         _full(one, candles[one.number], window, asked)
-        | _now(door, one, before[one.number] or 0, traded=bool(candles[one.number].trade_count))
+        | _now(door, one, before.get(one.number) or 0, traded=bool(candles[one.number].trade_count))
         for one in shown
     ]
     return _one_or_all(asked, told)

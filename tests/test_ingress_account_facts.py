@@ -3,7 +3,8 @@
 import pytest
 
 from runtime.listen_keys import KEY_LENGTH, LIFE_NS
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 
 STREAM = "/api/v3/userDataStream"
 KEY = {"X-MBX-APIKEY": "alice"}

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from ingress.auth import KeyRow, UnusableKey, key_of
-from tests.rest_house import EVERY_PERMISSION, SECRET, START_NS, Client, House
+from tests.reference_market import START_NS
+from tests.rest_house import EVERY_PERMISSION, SECRET, Client, House
 
 NOW_MS = START_NS // 1_000_000
 BAD_KEY = (-2015, "Invalid API-key, IP, or permissions for action.")

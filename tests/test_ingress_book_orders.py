@@ -11,21 +11,30 @@ def house():
 
 
 def test_every_order_is_told_in_its_queue(house):
-    head = house.market.board["queue_heads"][0]
-    head["bids"], head["asks"], head["update_id"] = 2, 1, 17
-    orders = house.market.board["queue_orders"][0]
-    orders[:3] = [(7, 10_000, 150_000, 0, 0), (9, 10_000, 50_000, 1, 0), (8, 10_100, 10_000, 0, 0)]
-    house.market.board["queue_count"][0] = 4
     with house.open() as client:
+        for who, side, price, quantity, more in (
+            ("bob", "SELL", "50001", "2", {"icebergQty": "0.5"}),
+            ("alice", "BUY", "50000", "0.3", {}),
+            ("bob", "BUY", "50000", "0.1", {}),
+            ("alice", "BUY", "50000.5", "1", {}),
+        ):
+            placed = client.order(who, side=side, price=price, quantity=quantity, **more)
+            assert placed.status == 200, placed.body
         told = client.ask("GET", "/api/v3/l3", "symbol=BTCUSDT").json
-    assert told["lastUpdateId"] == 17
-    assert told["symbol"] == "BTCUSDT"
-    assert [order[0] for order in told["bids"]] == [7, 9]
-    assert told["bids"][0][1] == told["bids"][1][1]
+        other = client.ask("GET", "/api/v3/l3", "symbol=ETHUSDT").json
+        depth = client.ask("GET", "/api/v3/depth", "symbol=BTCUSDT").json
     # An order is its id, price and what it shows; whether it hides something is not told.
-    assert {len(order) for order in told["bids"] + told["asks"]} == {3}
-    assert float(told["asks"][0][1]) > float(told["bids"][0][1])
-    assert float(told["bids"][0][2]) == 3 * float(told["bids"][1][2])
+    assert told == {
+        "symbol": "BTCUSDT",
+        "lastUpdateId": depth["lastUpdateId"],
+        "bids": [
+            [4, "50000.50000000", "1.00000000"],
+            [2, "50000.00000000", "0.30000000"],
+            [3, "50000.00000000", "0.10000000"],
+        ],
+        "asks": [[1, "50001.00000000", "0.50000000"]],
+    }
+    assert (other["symbol"], other["bids"], other["asks"]) == ("ETHUSDT", [], [])
 
 
 def test_an_unknown_symbol_is_refused(house):

@@ -10,7 +10,8 @@ from ingress.errors import Refused
 from ingress.klines import opens_asked
 from protocol.intervals import DAY_NS, HOUR_NS, INTERVALS, MINUTE_NS, SECOND_NS
 from protocol.terms import CommandKind, SessionPhase, Side
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 
 names = st.sampled_from(list(INTERVALS))
 offsets = st.integers(-12 * 60, 14 * 60).map(lambda minutes: minutes * MINUTE_NS)

@@ -8,7 +8,8 @@ from conf.sections import Rest
 from ingress.counts import SharedCounts, Window
 from ingress.errors import Refused
 from ingress.limits import DAY_NS, FIRST_BAN_NS, LONGEST_BAN_NS, MINUTE_NS, TEN_SECONDS_NS, Limits
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 
 DAY = START_NS - START_NS % DAY_NS
 

@@ -3,7 +3,8 @@
 import pytest
 
 from ingress.params import DECIMAL
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 
 SELL_OCO = {
     "symbol": "BTCUSDT",

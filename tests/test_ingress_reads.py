@@ -6,7 +6,8 @@ import pytest
 
 from ingress import queries
 from protocol.terms import CommandKind, InstrumentTerm, OrdStatus, SessionPhase
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 
 
 @pytest.fixture

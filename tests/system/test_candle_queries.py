@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from protocol.intervals import DAY_NS, INTERVALS, MINUTE_NS, SECOND_NS, Interval
 from protocol.tape import window_open_ns
 from protocol.terms import Side
-from tests.rest_house import START_NS, House
+from tests.reference_market import START_NS
+from tests.rest_house import House
 from writer import statements, tables
 from writer.candles import Candle, candles
 from writer.migrate import migrate
