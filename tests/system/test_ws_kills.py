@@ -133,9 +133,9 @@ def test_the_program_of_the_document_runs(venue: Exchange, tmp_path: Path) -> No
     program = tmp_path / "program.py"
     program.write_text(text)
     done = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, program], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     words = done.stdout.split()
-    assert "NEW" in words
+    assert words.count("NEW") == 1 and words.count("executionReport") == 2
     assert set(words) == {"NEW", "executionReport", "outboundAccountPosition"}
