@@ -9,14 +9,14 @@ from redis.exceptions import RedisError
 
 from ingress.counts import SECOND_NS, Window
 from ingress.redis_counts import RedisCounts
-from tests.redis_fixture import Server, redis_server
+from tests.valkey_fixture import Valkey, valkey
 
-__all__ = ["redis_server"]
+__all__ = ["valkey"]
 WINDOW = Window("things", 3600 * SECOND_NS)
 Story = Callable[[RedisCounts, RedisCounts], Awaitable[None]]
 
 
-def play(server: Server, story: Story) -> None:
+def play(server: Valkey, story: Story) -> None:
     """Play a story of two workers on two hosts."""
 
     async def run() -> None:
@@ -30,7 +30,7 @@ def play(server: Server, story: Story) -> None:
     asyncio.run(run())
 
 
-def test_what_one_host_counted_the_other_sees(redis_server):
+def test_what_one_host_counted_the_other_sees(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         now_ns = time.time_ns()
         assert one.add(WINDOW, "a", 5, now_ns) == 5
@@ -43,10 +43,10 @@ def test_what_one_host_counted_the_other_sees(redis_server):
         assert one.add(WINDOW, "a", 1, now_ns) == 8
         assert one.add(WINDOW, "b", 0, now_ns) == 0
 
-    play(redis_server, story)
+    play(valkey, story)
 
 
-def test_what_is_given_back_is_seen_too_and_never_falls_below_zero(redis_server):
+def test_what_is_given_back_is_seen_too_and_never_falls_below_zero(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         now_ns = time.time_ns()
         one.add(WINDOW, 7, 3, now_ns)
@@ -59,20 +59,20 @@ def test_what_is_given_back_is_seen_too_and_never_falls_below_zero(redis_server)
         await one.share()
         assert one.add(WINDOW, 7, 1, now_ns) == 1
 
-    play(redis_server, story)
+    play(valkey, story)
 
 
-def test_a_count_starts_anew_when_its_window_ends(redis_server):
+def test_a_count_starts_anew_when_its_window_ends(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         now_ns = time.time_ns()
         one.add(WINDOW, "a", 5, now_ns)
         await one.share()
         assert one.add(WINDOW, "a", 1, now_ns + WINDOW.length_ns) == 1
 
-    play(redis_server, story)
+    play(valkey, story)
 
 
-def test_a_ban_is_seen_by_all_hosts(redis_server):
+def test_a_ban_is_seen_by_all_hosts(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         now_ns = time.time_ns()
         until_ns = (now_ns // SECOND_NS + 60) * SECOND_NS
@@ -84,34 +84,34 @@ def test_a_ban_is_seen_by_all_hosts(redis_server):
         assert other.banned_until("b", now_ns) == 0
         assert other.banned_until("a", until_ns) == 0
 
-    play(redis_server, story)
+    play(valkey, story)
 
 
-def test_while_redis_is_away_each_worker_counts_alone_and_tells_it_later(redis_server):
+def test_while_redis_is_away_each_worker_counts_alone_and_tells_it_later(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         now_ns = time.time_ns()
-        redis_server.stop()
+        valkey.kill()
         for counts in (one, other):
             assert counts.add(WINDOW, "a", 4, now_ns) == 4
             with pytest.raises((RedisError, OSError)):
                 await counts.share()
             assert counts.add(WINDOW, "a", 1, now_ns) == 5
-        redis_server.start()
+        valkey.start()
         await one.share()
         await other.share()
         assert other.add(WINDOW, "a", 0, now_ns) == 10
 
-    play(redis_server, story)
+    play(valkey, story)
 
 
-def test_following_survives_that_redis_goes_and_comes(redis_server):
+def test_following_survives_that_redis_goes_and_comes(valkey):
     async def story(one: RedisCounts, other: RedisCounts) -> None:
         tasks = [asyncio.create_task(counts.follow()) for counts in (one, other)]
         now_ns = time.time_ns()
-        redis_server.stop()
+        valkey.kill()
         one.add(WINDOW, "a", 3, now_ns)
         await asyncio.sleep(0)
-        redis_server.start()
+        valkey.start()
         deadline = time.monotonic() + 30
         while other.add(WINDOW, "a", 0, now_ns) != 3:
             assert time.monotonic() < deadline, "the other worker never saw it"
@@ -120,4 +120,4 @@ def test_following_survives_that_redis_goes_and_comes(redis_server):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    play(redis_server, story)
+    play(valkey, story)
