@@ -82,7 +82,7 @@ def backup(settings: Settings, target: Path) -> dict[str, Any]:
         keys = _keep_keys(connection, target)
     secret = key_file(settings.data_dir, settings.database.key_file)
     if secret.exists():
-        _copy(secret, target / KEY_FILE)
+        copy_private(secret, target / KEY_FILE)
     files = {
         str(path.relative_to(target)): digest_of(path)
         for path in sorted(target.rglob("*"))
@@ -98,6 +98,12 @@ def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """Copy a file for its owner's eyes only."""
+    shutil.copyfile(source, target)
+    target.chmod(0o600)
 
 
 def replayed(data_dir: Path) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def _copy_snapshots(data_dir: Path, target: Path) -> None:
     folder.mkdir(mode=0o700)
     for path in snapshots_in(snapshot_folder(data_dir)):
         try:
-            _copy(path, folder / path.name)
+            copy_private(path, folder / path.name)
         except FileNotFoundError:
             # The snapshotter keeps only the newest ones.
             continue
@@ -130,13 +136,13 @@ def _copy_journal(journal: Path, target: Path) -> dict[str, Any]:
     """Copy the journal until the copy is whole, and return the state that it leads to."""
     folder = journal_folder(target)
     folder.mkdir(mode=0o700)
-    _copy(journal / CAPACITIES, folder / CAPACITIES)
+    copy_private(journal / CAPACITIES, folder / CAPACITIES)
     sealed: set[str] = set()
     for _ in range(_TRIES):
         segments = segments_in(journal)
         for path in segments:
             if path.name not in sealed:
-                _copy(path, folder / path.name)
+                copy_private(path, folder / path.name)
         try:
             return replayed(target)
         except CorruptJournal as error:
@@ -152,11 +158,6 @@ def _keep_keys(connection: Connection, target: Path) -> int:
     rows = exported(connection)
     _write(target / KEYS, json.dumps(rows, indent=1))
     return len(rows)
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    target.chmod(0o600)
 
 
 def _write(path: Path, text: str) -> None:

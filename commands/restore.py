@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import Refused
-from commands.backup import KEY_FILE, KEYS, MANIFEST, VERSION, digest_of, replayed
+from commands.backup import KEY_FILE, KEYS, MANIFEST, VERSION, copy_private, digest_of, replayed
 from conf.settings import Settings, load
 from matcher.recovery import journal_folder
 from runtime import endpoints
@@ -108,8 +108,7 @@ def _copy_files(source: Path, draft: Path, manifest: dict[str, Any]) -> None:
     for name in ("journal", "snapshots"):
         (draft / name).mkdir(mode=0o700, parents=True)
     for name in manifest["files"]:
-        shutil.copyfile(source / name, draft / name)
-        (draft / name).chmod(0o600)
+        copy_private(source / name, draft / name)
 
 
 def _compare(draft: Path, manifest: dict[str, Any]) -> None:
