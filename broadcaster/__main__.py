@@ -12,10 +12,10 @@ from broadcaster.delays import Delays
 from broadcaster.history import RestHistory
 from broadcaster.live_market import LiveMarket
 from broadcaster.server import Server
+from broadcaster.start import start
 from broadcaster.user_streams import Journal
-from conf.settings import Settings, WrongSetting, load
+from conf.settings import Settings
 from protocol.board_reads import Board
-from runtime import service
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.pipe import replay_events
@@ -30,14 +30,7 @@ _WAITING_FRAMES = 256
 
 def main() -> int:
     """Run until stopped; the result is the exit status."""
-    try:
-        settings = load()
-    except WrongSetting as error:
-        sys.stderr.write(f"{error}\n")
-        return service.BAD_CONFIGURATION
-    body = functools.partial(_run, settings)
-    name = sys.argv[1] if len(sys.argv) > 1 else "broadcaster"
-    return service.run(name, settings.data_dir, settings.supervision.log_level, body)
+    return start(sys.argv[1] if len(sys.argv) > 1 else "broadcaster", _run)
 
 
 def _run(settings: Settings, process: Service) -> None:

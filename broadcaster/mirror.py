@@ -8,16 +8,15 @@ Events are passed on in order. Missing ones are asked for in the stream of frame
 a gap like any other: whoever listens sees it by the numbers.
 """
 
-import functools
 import sys
 import time
 
 from broadcaster.mirror_board import MirrorBoard
+from broadcaster.start import start
 from conf.sections import Redis
-from conf.settings import Settings, WrongSetting, load
+from conf.settings import Settings
 from protocol.layout import Rows, rows_from
 from protocol.records import Event
-from runtime import service
 from runtime.endpoints import MARKET, address
 from runtime.endpoints import frame_of as wire_frame
 from runtime.market_bus import Away, Frame, MarketBus, WrongVersion
@@ -33,13 +32,7 @@ _HEAR_S = 0.005
 
 def main() -> int:
     """Run until stopped; the result is the exit status."""
-    try:
-        settings = load()
-    except WrongSetting as error:
-        sys.stderr.write(f"{error}\n")
-        return service.BAD_CONFIGURATION
-    body = functools.partial(_run, settings)
-    return service.run("mirror", settings.data_dir, settings.supervision.log_level, body)
+    return start("mirror", _run)
 
 
 def _run(settings: Settings, process: Service) -> None:

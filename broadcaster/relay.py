@@ -5,7 +5,6 @@ It is a broadcaster without clients. Events of a tick leave in one frame, with n
 frames wait, up to a limit; beyond that the oldest are dropped, and the mirrors see the gap.
 """
 
-import functools
 import sys
 import time
 from collections import deque
@@ -13,13 +12,14 @@ from collections import deque
 import numpy as np
 
 from broadcaster.intake import Intake
+from broadcaster.start import start
 from conf.sections import Redis
-from conf.settings import Settings, WrongSetting, load
+from conf.settings import Settings
 from protocol.board_reads import Board, DeepRequests, DepthView, Unreadable
 from protocol.layout import Rows, rows_of
 from protocol.public_rows import LISTINGS, public_rows, touched
 from protocol.records import FORMAT_VERSION, Event
-from runtime import clock, service
+from runtime import clock
 from runtime.endpoints import MARKET, WrongFrame, address, rows_in
 from runtime.market_bus import Away, Frame, Listings, MarketBus, State, depth_of, frame_of
 from runtime.service import Service
@@ -36,13 +36,7 @@ _FRAMES_AT_ONCE = 256
 
 def main() -> int:
     """Run until stopped; the result is the exit status."""
-    try:
-        settings = load()
-    except WrongSetting as error:
-        sys.stderr.write(f"{error}\n")
-        return service.BAD_CONFIGURATION
-    body = functools.partial(_run, settings)
-    return service.run("relay", settings.data_dir, settings.supervision.log_level, body)
+    return start("relay", _run)
 
 
 def _run(settings: Settings, process: Service) -> None:
