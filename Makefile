@@ -7,6 +7,7 @@
 #   make clients run real trading programs against a running exchange, each in its own environment
 #   make soak    let freqtrade trade for five minutes
 #   make browser use the terminal in a real browser; pictures in build/browser
+#   make page    measure the terminal in a busy market, SECONDS=600
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
@@ -56,6 +57,11 @@ clients: .venv/for-tests
 
 browser: chromium
 	$(BIN)/pytest -m browser tests/browser $(ARGS)
+
+# How the terminal keeps up with 500 changes of the book a second: SECONDS=600.
+.PHONY: page
+page: chromium
+	$(BIN)/python -m tests.browser.measure --seconds $(SECONDS) $(ARGS)
 
 # Chromium is a package of the system: installed when that is possible, else the tests say why not.
 chromium: .venv/for-tests

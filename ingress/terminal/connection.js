@@ -4,7 +4,7 @@ import { byId, put } from "./dom.js";
 
 const WORDS = { open: "Live", connecting: "Connecting", waiting: "Reconnecting" };
 
-/** Shows the state and the latency, and how orders are doing by REST. */
+/** Shows the state and the latency of the streams, and which way orders go. */
 export class ConnectionSign {
   constructor() {
     this._latency = null;
@@ -25,5 +25,14 @@ export class ConnectionSign {
     put(byId("connection-text"), WORDS[state]);
     put(byId("latency"), this._latency === null ? "– ms" : `${this._latency.toFixed(this._latency < 10 ? 1 : 0)} ms`);
     document.documentElement.dataset.connection = state;
+  }
+
+  /**
+   * Take the word of the WebSocket API.
+   * @param {boolean} isOpen
+   */
+  takeWire(isOpen) {
+    byId("connection").title = isOpen ? "Orders go over the WebSocket API." : "Orders go by REST.";
+    document.documentElement.dataset.orders = isOpen ? "ws-api" : "rest";
   }
 }

@@ -13,6 +13,7 @@ import { Ladder } from "./ladder.js";
 import { LiveBook } from "./live_book.js";
 import { Market } from "./market.js";
 import { say } from "./notices.js";
+import { OrderWire } from "./order_wire.js";
 import { OrdersView } from "./orders_view.js";
 import { Rest } from "./rest.js";
 import { Session } from "./session.js";
@@ -36,6 +37,7 @@ class Terminal {
     this.markets = new Map(exchangeInfo.symbols.map((one) => [one.symbol, new Market(one)]));
     this.rest = new Rest();
     this.sign = new ConnectionSign();
+    this.rest.wire = new OrderWire(`${socketScheme()}://${location.host}`, (isOpen) => this.sign.takeWire(isOpen));
     this.streams = new Streams(streamsUrl(beginning), (state, latency) => this.sign.take(state, latency));
     this.account = new Account(this.rest, this.streams, (problem) => say(problem.text, "bad"));
     this.live = new LiveBook(this.rest, this.streams, () => this._bookChanged());
@@ -65,6 +67,7 @@ class Terminal {
     const last = localStorage.getItem(CHOSEN);
     this.choose(this.markets.has(last) ? last : this.markets.keys().next().value);
     this.streams.start();
+    this.rest.wire.start();
     this._setClock();
     setInterval(() => this._setClock(), CLOCK_MS);
     await this.keys.begin();
@@ -263,8 +266,11 @@ class Terminal {
 
 function streamsUrl(beginning) {
   if (beginning.streamsUrl) return beginning.streamsUrl;
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return `${scheme}://${location.hostname}:${beginning.streamsPort}`;
+  return `${socketScheme()}://${location.hostname}:${beginning.streamsPort}`;
+}
+
+function socketScheme() {
+  return location.protocol === "https:" ? "wss" : "ws";
 }
 
 async function ask(path) {

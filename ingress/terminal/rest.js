@@ -38,6 +38,8 @@ export class Rest {
     this.signer = null;
     /** What the exchange's clock is ahead of ours. */
     this.offsetMs = 0;
+    /** @type {import("./order_wire.js").OrderWire|null} a shorter way for orders */
+    this.wire = null;
   }
 
   /**
@@ -62,7 +64,7 @@ export class Rest {
   }
 
   /**
-   * Ask for the account, signed.
+   * Ask for the account, signed; what changes orders goes over the WebSocket API while that is there.
    * @param {string} method
    * @param {string} path
    * @param {Record<string, string|number|undefined>} [params]
@@ -70,7 +72,9 @@ export class Rest {
   async signed(method, path, params = {}) {
     const headers = this._headers();
     const timestamp = Math.round(Date.now() + this.offsetMs);
-    const query = encode({ ...params, recvWindow: WINDOW_MS, timestamp });
+    const whole = { ...params, recvWindow: WINDOW_MS, timestamp };
+    if (this.wire?.takes(method, path)) return this.wire.ask(method, path, whole, this.signer);
+    const query = encode(whole);
     const seal = encodeURIComponent(await sign(this.signer, query));
     return this._ask(method, `${path}?${query}&signature=${seal}`, headers);
   }

@@ -61,3 +61,35 @@ def test_the_key_of_the_last_time_is_used_again_and_cannot_be_read_out(trader):
         "crypto.subtle.exportKey('raw', terminal.rest.signer.key).then(() => 'read', (e) => e.name)"
     )
     assert trader.page.evaluate(script) == "InvalidAccessError"
+
+
+def test_orders_go_over_the_websocket_api_and_by_rest_where_that_is_not_to_be_had(trader):
+    page = trader.page
+    posted: list[str] = []
+    page.on("request", lambda one: posted.append(one.url) if one.method == "POST" else None)
+    trader.arrive()
+    page.wait_for_selector("html[data-orders=ws-api]")
+    assert "NEW" in trader.place("buy", price="45000.00", quantity="0.1")
+    trader.sees(trader.count, "1")
+    assert not any("/api/v3/order" in url for url in posted)
+    trader.allowed = AWAY
+    page.route_web_socket("**/ws-api/**", lambda one: one.close())
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes][data-key=yes]")
+    assert page.evaluate("document.documentElement.dataset.orders") != "ws-api"
+    assert "NEW" in trader.place("buy", price="45100.00", quantity="0.1")
+    trader.sees(trader.count, "2")
+    assert any("/api/v3/order" in url for url in posted)
+
+
+def test_orders_go_on_after_the_process_that_took_them_was_killed(trader):
+    trader.arrive()
+    page = trader.page
+    page.wait_for_selector("html[data-orders=ws-api]")
+    trader.allowed = (*AWAY, "net::ERR_")
+    for pid in trader.venue.process("ingress")["workers"]:
+        os.kill(pid, signal.SIGKILL)
+    page.wait_for_selector("html[data-orders=rest]")
+    page.wait_for_selector("html[data-orders=ws-api]")
+    assert "NEW" in trader.place("buy", price="45200.00", quantity="0.1")
+    trader.sees(trader.level("bids", "45,200.00"), "0.10000")

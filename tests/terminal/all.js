@@ -1,7 +1,7 @@
 import { run } from "./check.js";
 
 /** Every file of tests. */
-export const FILES = ["decimal", "book", "filters", "kinds", "signing", "ops_rates"];
+export const FILES = ["decimal", "book", "filters", "kinds", "signing", "ops_rates", "order_wire"];
 
 /**
  * Run them all.
