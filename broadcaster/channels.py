@@ -19,8 +19,7 @@ from websockets.frames import CloseCode
 from broadcaster.encode import combined, frame_of, text_of
 from broadcaster.messages import Body, Message
 from runtime.listen_keys import is_listen_key
-
-TOO_SLOW = "Reading too slowly"
+from runtime.websocket import TOO_SLOW
 
 
 class Subscriber(Protocol):

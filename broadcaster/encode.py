@@ -5,7 +5,6 @@ connections that ask for them. The fields come in the order of API section 11.1.
 """
 
 import json
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +31,7 @@ from protocol.names import Instrument
 from protocol.tape import AVERAGE_DECIMALS, average_price, change_percent, flat_candle
 from protocol.terms import SessionPhase, Side
 from protocol.units import to_text
+from runtime.websocket import text_frame
 
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
@@ -56,14 +56,8 @@ def combined(stream: str, payload: str) -> str:
 
 
 def frame_of(text: str) -> bytes:
-    """Return a whole, unmasked WebSocket text frame (RFC 6455 section 5.2)."""
-    payload = text.encode()
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + bytes((size,)) + payload
-    if size < 1 << 16:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
+    """Return a text as a whole WebSocket frame."""
+    return text_frame(text.encode())
 
 
 def _trade(body: Trade, unit_ns: int) -> str:

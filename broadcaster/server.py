@@ -261,7 +261,7 @@ class Server:
     def _check_connections(self) -> None:
         now_s = asyncio.get_running_loop().time()
         for connection in list(self._connections):
-            connection.check(now_s)
+            connection.check(now_s, self.ws)
         self.channels.publish(self._users.check(self.channels, clock.wall_ns()))
         self._flush()
 

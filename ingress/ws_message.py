@@ -5,7 +5,6 @@ covers, is the text of each as it was sent: so numbers keep their digits, and al
 text by name, just as they come over REST.
 """
 
-import struct
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -185,13 +184,3 @@ def _with_times(body: bytes, now_ns: int, retry_after_s: int) -> bytes:
 def event_of(subscription_id: int, event: dict[str, Any]) -> bytes:
     """Write an event of a user data subscription."""
     return _encode({"subscriptionId": subscription_id, "event": event})
-
-
-def frame_of(payload: bytes) -> bytes:
-    """Make one unfragmented text frame, as a server sends it."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81%c%b" % (size, payload)
-    if size < 1 << 16:
-        return b"".join((struct.pack("!BBH", 0x81, 126, size), payload))
-    return b"".join((struct.pack("!BBQ", 0x81, 127, size), payload))

@@ -116,7 +116,7 @@ async def test_a_slow_reader_is_left_out_told_the_state_and_nobody_else_notices(
 
 
 def test_who_stays_behind_is_disconnected(monkeypatch):
-    monkeypatch.setattr("broadcaster.connection.CLOSE_S", 0.2)
+    monkeypatch.setattr("runtime.websocket.CLOSE_S", 0.2)
     path = "/ws/btcusdt@trade"
 
     @played
@@ -243,7 +243,7 @@ async def test_a_connection_ends_when_it_is_too_old():
 
 
 def test_a_socket_without_a_handshake_is_given_up(monkeypatch):
-    monkeypatch.setattr("broadcaster.connection.HANDSHAKE_S", 0.1)
+    monkeypatch.setattr("runtime.websocket.HANDSHAKE_S", 0.1)
 
     @played
     async def scenario():

@@ -181,7 +181,7 @@ def quick() -> Iterator[None]:
     with (
         patch("ingress.ws_connection.BACKLOG_BYTES", 4096),
         patch("ingress.ws_connection.CHECK_S", 0.05),
-        patch("ingress.ws_connection.CLOSE_S", 0.2),
+        patch("runtime.websocket.CLOSE_S", 0.2),
     ):
         yield
 

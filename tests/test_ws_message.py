@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from websockets.frames import Frame, Opcode
 
-from ingress.ws_message import frame_of, read_call
+from ingress.ws_message import read_call
 from tests.stream_house import played
 from tests.ws_house import sign_hmac, ws_house
 
@@ -145,12 +144,6 @@ def test_the_golden_signature_of_the_dialect_covers_the_sorted_parameters():
     assert sign_hmac(form.payload) == form.signature
     assert "apiKey" not in form.fields
     assert "signature" not in form.fields
-
-
-@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 200_000])
-def test_a_frame_is_what_the_library_would_send(size: int):
-    payload = b"x" * size
-    assert frame_of(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 def test_a_null_is_a_parameter_that_is_not_there():
