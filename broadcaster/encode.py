@@ -40,6 +40,18 @@ _TICKER_LETTERS = {
     "24hrTicker": "eEspPwxcQbBaAohlvqOCFLn",
     "24hrMiniTicker": "eEscohlvq",
 }
+_OfInstrument = (
+    Trade
+    | Aggregate
+    | DepthUpdate
+    | Kline
+    | AveragePrice
+    | Phase
+    | Auction
+    | OrderChange
+    | OrdersBegin
+)
+"""The events of one instrument that say when they were told."""
 _SIDES = {int(side): side.name for side in Side}
 _WINDOW_LETTERS = "eEspPohlcwvqOCFLn"
 """The fields of each kind of ticker, one letter each, in the dialect's order."""
@@ -60,10 +72,15 @@ def frame_of(text: str) -> bytes:
     return text_frame(text.encode())
 
 
+def _head(event: str, body: _OfInstrument, unit_ns: int) -> str:
+    """Write what messages of an instrument begin with."""
+    return f'{{"e":"{event}","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+
+
 def _trade(body: Trade, unit_ns: int) -> str:
     trade, instrument = body.trade, body.instrument
     return (
-        f'{{"e":"trade","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f"{_head('trade', body, unit_ns)}"
         f'"t":{trade.trade_id},"p":"{instrument.price(trade.price)}",'
         f'"q":"{instrument.qty(trade.qty)}","T":{trade.at_ns // unit_ns},'
         f'"m":{_bool(trade.buyer_is_maker)},"M":true}}'
@@ -73,7 +90,7 @@ def _trade(body: Trade, unit_ns: int) -> str:
 def _aggregate(body: Aggregate, unit_ns: int) -> str:
     trade, instrument = body.trade, body.instrument
     return (
-        f'{{"e":"aggTrade","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f"{_head('aggTrade', body, unit_ns)}"
         f'"a":{trade.agg_trade_id},"p":"{instrument.price(trade.price)}",'
         f'"q":"{instrument.qty(trade.qty)}","f":{trade.first_trade_id},"l":{trade.last_trade_id},'
         f'"T":{trade.at_ns // unit_ns},"m":{_bool(trade.buyer_is_maker)},"M":true}}'
@@ -83,7 +100,7 @@ def _aggregate(body: Aggregate, unit_ns: int) -> str:
 def _depth_update(body: DepthUpdate, unit_ns: int) -> str:
     instrument = body.instrument
     return (
-        f'{{"e":"depthUpdate","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f"{_head('depthUpdate', body, unit_ns)}"
         f'"U":{body.first_id},"u":{body.last_id},'
         f'"b":{_levels(instrument, body.bids)},"a":{_levels(instrument, body.asks)}}}'
     )
@@ -110,7 +127,7 @@ def _kline(body: Kline, unit_ns: int) -> str:
     candle, instrument = body.candle, body.instrument
     price, turnover = instrument.price, instrument.turnover
     return (
-        f'{{"e":"kline","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}","k":{{'
+        f'{_head("kline", body, unit_ns)}"k":{{'
         f'"t":{candle.open_ns // unit_ns},"T":{body.next_ns // unit_ns - 1},'
         f'"s":"{instrument.symbol}","i":"{body.interval}",'
         f'"f":{candle.first_trade_id},"L":{candle.last_trade_id},'
@@ -173,7 +190,7 @@ def _ticker_fields(body: Ticker, unit_ns: int) -> dict[str, object]:
 def _average_price(body: AveragePrice, unit_ns: int) -> str:
     average = average_price(body.quote_qty, body.qty, body.instrument.price_decimals)
     return (
-        f'{{"e":"avgPrice","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+        f"{_head('avgPrice', body, unit_ns)}"
         f'"i":"{body.minutes}m","w":"{to_text(average, AVERAGE_DECIMALS)}",'
         f'"T":{body.last_ns // unit_ns}}}'
     )
@@ -181,7 +198,7 @@ def _average_price(body: AveragePrice, unit_ns: int) -> str:
 
 def _phase(body: Phase, unit_ns: int) -> str:
     return (
-        f'{{"e":"phase","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
+        f"{_head('phase', body, unit_ns)}"
         f'"T":{body.at_ns // unit_ns},"p":"{SessionPhase(body.phase).name}",'
         f'"u":{body.until_ns // unit_ns},"r":"{body.instrument.price(body.reference_price)}"}}'
     )
@@ -191,7 +208,7 @@ def _auction(body: Auction, unit_ns: int) -> str:
     instrument = body.instrument
     side = f'"{Side(body.imbalance_side).name}"' if body.imbalance_qty else "null"
     return (
-        f'{{"e":"auction","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f"{_head('auction', body, unit_ns)}"
         f'"T":{body.at_ns // unit_ns},"x":"{"UNCROSSED" if body.uncrossed else "INDICATED"}",'
         f'"p":"{instrument.price(body.price)}","q":"{instrument.qty(body.paired_qty)}",'
         f'"i":"{instrument.qty(body.imbalance_qty)}","S":{side}}}'
@@ -207,7 +224,7 @@ def _order_change(body: OrderChange, unit_ns: int) -> str:
             f'"l":"{instrument.qty(body.last_qty)}","r":{_bool(body.refreshed)}'
         )
     return (
-        f'{{"e":"order","E":{body.told_ns // unit_ns},"s":"{instrument.symbol}",'
+        f"{_head('order', body, unit_ns)}"
         f'"u":{body.update_id},"T":{body.at_ns // unit_ns},"x":"{body.what}",'
         f'"i":{body.order_id},"S":"{_SIDES[body.side]}",'
         f'"p":"{instrument.price(body.price)}","q":"{instrument.qty(body.qty)}"{traded}}}'
@@ -215,10 +232,7 @@ def _order_change(body: OrderChange, unit_ns: int) -> str:
 
 
 def _orders_begin(body: OrdersBegin, unit_ns: int) -> str:
-    return (
-        f'{{"e":"ordersBegin","E":{body.told_ns // unit_ns},"s":"{body.instrument.symbol}",'
-        f'"u":{body.update_id}}}'
-    )
+    return f'{_head("ordersBegin", body, unit_ns)}"u":{body.update_id}}}'
 
 
 def _user_report(body: UserReport, unit_ns: int) -> str:
