@@ -108,5 +108,7 @@ def run(
         Row(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith('{"case"')
     ]
     assert done.returncode == 0, f"{program} ended badly:\n{done.stderr[-3000:]}"
+    # Pytest shows it beside a failure: what ended unseen in the client's own loop is told nowhere else.
+    print(done.stderr[-3000:])
     assert rows, f"{program} told of no case:\n{done.stderr[-3000:]}"
     return rows
