@@ -131,9 +131,11 @@ export class Instruments {
     const moved = changeOf(day);
     put(byId("head-change"), moved.text || "–");
     byId("head-change").dataset.way = moved.way;
-    put(byId("head-high"), traded ? market.shownPrice(day.high) : "–");
-    put(byId("head-low"), traded ? market.shownPrice(day.low) : "–");
-    put(byId("head-volume"), traded ? `${grouped(trimmed(day.quoteVolume.replace(/\..*/, "")))} ${market.quote}` : "–");
+    // The first trade of the day comes a moment before the day's figures.
+    const known = Number(day.high) > 0;
+    put(byId("head-high"), known ? market.shownPrice(day.high) : "–");
+    put(byId("head-low"), known ? market.shownPrice(day.low) : "–");
+    put(byId("head-volume"), known ? `${grouped(trimmed(day.quoteVolume.replace(/\..*/, "")))} ${market.quote}` : "–");
     const title = traded ? `${market.shownPrice(day.last)} ${market.base}/${market.quote}` : market.symbol;
     if (document.title !== title) document.title = title;
   }

@@ -54,7 +54,7 @@ class BusyMarket(threading.Thread):
         self._send(self._taker, [(side, "IOC", _through(side), 1) for side in sides])
 
     def _away(self, side: str) -> int:
-        off = 1 + int(abs(self._dice.gauss(0, 120)))
+        off = 1 + int(abs(self._dice.gauss(0, 300)))
         return MIDDLE - off if side == "BUY" else MIDDLE + off
 
     def _send(self, keys: Keys, orders: list[tuple[str, str, int, int]]) -> None:
