@@ -33,7 +33,7 @@ _MILLION = 1e6
 
 def run(runs: int) -> Report:
     """Measure both ways for small and large batches."""
-    folder = Path(tempfile.mkdtemp(prefix="journal-bench-", dir=_place()))
+    folder = Path(tempfile.mkdtemp(prefix="journal-bench-", dir=place()))
     try:
         rows = [_append(folder, size, count, runs) for size, count in APPENDS.items()]
         rows += [_replay(folder, size, count, runs) for size, count in REPLAYS.items()]
@@ -46,7 +46,7 @@ def run(runs: int) -> Report:
     )
 
 
-def _place() -> Path:
+def place() -> Path:
     """Return a directory on the disk that the exchange would use."""
     place = load().data_dir.resolve()
     while not place.exists():

@@ -13,6 +13,7 @@ BENCHES = {
     "core": "nanoseconds per message of the matching core",
     "core_features": "what stops, icebergs, prevention, large books and auctions cost beside it",
     "journal": "records per second to disk and back",
+    "recovery": "commands per second from the journal into a fresh core, and time until ready",
     "rest": "signed orders per second through the REST door",
     "ws": "deliveries per second to WebSocket clients",
     "writer": "rows per second into PostgreSQL",
