@@ -1,8 +1,9 @@
 """A disk that forgets: real files stand for the page cache, an image of each for the platter.
 
 What was not synced is on the platter sector by sector or not at all, as chance has it, when the power
-goes. A failed sync forgets what was dirty: the cache keeps it, the platter never gets it, and the next
-sync says that all is well, as the kernel does.
+goes. A failed sync forgets what was dirty: the platter never gets it, and the next sync says that all is
+well, as the kernel does. The cache keeps it for a while, or gives those pages away at once, because it
+takes them for clean: then even a reader of this machine finds what was there before.
 """
 
 import errno
@@ -15,13 +16,20 @@ from runtime.segments import SECTOR
 from tests.simulation.faults import Fate, Killed, PowerLost
 
 Span = tuple[int, int]
+_EVICTION = 0.5
+"""How often the pages of a failed sync leave the cache."""
 
 
 class SimDisk:
     """The disk of one machine, for the files that are written through `seam`."""
 
-    def __init__(self, fate: Fate) -> None:
+    def __init__(self, fate: Fate, *, evicts: bool) -> None:
+        """Take `evicts`: whether the cache may lose what a failed sync has left in it.
+
+        Who acknowledges before the sync says that this loses something, as a power cut does.
+        """
         self._fate = fate
+        self._evicts = evicts
         self._images: dict[int, bytearray] = {}
         self._dirty: dict[int, list[Span]] = {}
         self.full = False
@@ -53,7 +61,7 @@ class SimDisk:
         """Bring what is dirty of a file to the platter."""
         self._strike(file)
         if self._fate.strikes("sync_fails"):
-            self._dirty.pop(os.fstat(file).st_ino, None)
+            self._forget(file)
             raise OSError(errno.EIO, "sync failed")
         self._persist(file)
         self._strike(file)
@@ -116,6 +124,15 @@ class SimDisk:
             os.pwrite(file, content, offset)
             spans = self._dirty.setdefault(os.fstat(file).st_ino, [])
             spans.append((offset, offset + len(content)))
+
+    def _forget(self, file: int) -> None:
+        """Take what is dirty of a file for clean; perhaps the cache has no place for it any more."""
+        number = os.fstat(file).st_ino
+        spans = self._dirty.pop(number, [])
+        if self._evicts and self._fate.rng.random() < _EVICTION:
+            image = self._images.get(number, bytearray())
+            for start, end in spans:
+                os.pwrite(file, bytes(image[start:end]).ljust(end - start, b"\0"), start)
 
     def _persist(self, file: int) -> None:
         number = os.fstat(file).st_ino

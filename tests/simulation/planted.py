@@ -1,7 +1,8 @@
 """Bugs to plant, each of which the simulation must find: proof that it looks where it matters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from matcher.loop import Matcher
 from matcher.recovery import apply
@@ -65,7 +66,18 @@ def without_one(events: Rows) -> Rows:
     return kept
 
 
+def ignores_a_failed_sync(disk: Disk) -> Disk:
+    """Go on after a failed sync, as if what was written were on the platter."""
+
+    def sync(file: int) -> None:
+        with suppress(OSError):
+            disk.sync(file)
+
+    return replace(disk, sync=sync)
+
+
 NOTHING = Planted()
 TELLS_FIRST = Planted(matcher=TellsFirst)
 SKIPS_THE_WATERMARK = Planted(store=UncheckedStore, writer=ForgetfulWriter)
 DROPS_A_REPLAYED_EVENT = Planted(replayed=without_one)
+IGNORES_A_FAILED_SYNC = Planted(seam=ignores_a_failed_sync)

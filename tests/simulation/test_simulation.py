@@ -58,6 +58,7 @@ def test_a_seed_is_a_whole_run_in_any_process(seed: int) -> None:
         pytest.param(planted.TELLS_FIRST, 20, id="tells before journaling"),
         pytest.param(planted.SKIPS_THE_WATERMARK, 20, id="skips the watermark"),
         pytest.param(planted.DROPS_A_REPLAYED_EVENT, 20, id="drops a replayed event"),
+        pytest.param(planted.IGNORES_A_FAILED_SYNC, 20, id="ignores a failed sync"),
     ],
 )
 def test_a_planted_bug_is_found_within_so_many_seeds(bug: Planted, seeds: int) -> None:

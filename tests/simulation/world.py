@@ -86,7 +86,7 @@ class World:
             made.mkdir()
         self.capacities, self.listings = CAPACITIES, _LISTINGS
         self.policy = self._policy()
-        self.disk = SimDisk(fate)
+        self.disk = SimDisk(fate, evicts=self.policy.sync == Sync.BATCH)
         self.disk_seam: Disk = planted.seam(self.disk.seam())
         self.snapshot_share = fate.rng.choice((0.0, 0.02, 0.1))
         self.keeps_all = fate.rng.random() < 0.5 or fate.drawn.failover > 0
