@@ -125,8 +125,8 @@ def _shapes(state: State) -> dict[str, tuple[int, ...]]:
         "deep_count": (capacity,),
         "deep_heads": (capacity, DEEP_SLOTS),
         "deep_levels": (capacity, DEEP_SLOTS, 2, DEEP_LEVELS),
-        "balances": (1, 1),
-        "account_orders": (1, 1),
+        "balances": (1, 1, 1),
+        "account_orders": (1, 1, 1),
         "queue_heads": (QUEUE_SLOTS,),
         "queue_orders": (QUEUE_SLOTS, 1),
     }

@@ -23,7 +23,7 @@ from runtime.replay import AnotherJournal, JournalReader, note_place, resume
 
 TELL_NS = 1_000_000_000
 """How often a long replay says how far it is."""
-STATE_VERSION = 1
+STATE_VERSION = 2
 """What saved rows mean; raised with every change of that, so that older snapshots are not used."""
 
 

@@ -17,7 +17,7 @@ All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishe
 `BLOCKS` names every block; the readers that keep to the three ways are in `protocol/board_reads.py`.
 """
 
-from protocol.layout import Record, i64, text40, u8, u16, u32
+from protocol.layout import Record, Rows, i64, text40, u8, u16, u32
 
 DEPTH_SLOTS = 8
 DEEP_SLOTS = 2
@@ -27,6 +27,11 @@ READY = 1
 """`StatusRow.ready`: the matcher takes orders."""
 MIRRORED = 2
 """The market is that of another host: it may be read, and nothing can be entered here."""
+BALANCES_A_LINE = 4
+LISTED_A_LINE = 16
+"""Balances, and places in an account's list of orders, that fill a cache line. Both blocks are sets of
+such lines: first the first line of every account, then the second of every account. Most accounts need
+no other than the first, so what a busy market touches lies side by side instead of a page apart."""
 
 
 class StatusRow(Record, size=128):
@@ -83,7 +88,7 @@ class AccountRow(Record, size=128):
 
 
 class BalanceRow(Record, size=16):
-    """One account's holding of one asset; the block is accounts × assets."""
+    """One account's holding of one asset."""
 
     free: i64
     locked: i64
@@ -265,8 +270,15 @@ BLOCKS: dict[str, tuple[type[Record] | str, tuple[str, ...]]] = {
     "instruments": (InstrumentRow, ("instruments",)),
     "terms": ("<i8", ("instruments", "64 InstrumentTerm columns")),
     "accounts": (AccountRow, ("accounts",)),
-    "balances": (BalanceRow, ("accounts", "assets")),
-    "account_orders": ("<u4", ("accounts", "open orders: rows of `orders`, in no order")),
+    "balances": (BalanceRow, ("assets / BALANCES_A_LINE", "accounts", "BALANCES_A_LINE assets")),
+    "account_orders": (
+        "<u4",
+        (
+            "open orders / LISTED_A_LINE",
+            "accounts",
+            "LISTED_A_LINE open orders: rows of `orders`, in no order",
+        ),
+    ),
     "orders": (OrderRow, ("orders; row 0 is never used",)),
     "extras": (ExtraRow, ("extras; row 0 is never used",)),
     "depth_count": (
@@ -289,3 +301,18 @@ BLOCKS: dict[str, tuple[type[Record] | str, tuple[str, ...]]] = {
     "queue_orders": (QueuedOrder, ("QUEUE_SLOTS", "orders: bids, then asks")),
 }
 """Every block readers may map: its record (or plain dtype) and its axes."""
+
+
+def lines_for(cells: int, a_line: int) -> int:
+    """Return how many lines so many cells of an account fill."""
+    return -(-cells // a_line)
+
+
+def of_account(lines: Rows, account: int) -> Rows:
+    """Return a copy of what the lines of one account hold, one after another: shape (lines × per line,)."""
+    return lines[:, account].reshape(-1)
+
+
+def by_account(lines: Rows) -> Rows:
+    """Return a copy of a block of lines, an account a row: shape (accounts, lines × per line)."""
+    return lines.swapaxes(0, 1).reshape(lines.shape[1], -1)

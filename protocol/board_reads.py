@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protocol.board import DEEP_SLOTS, DEPTH_SLOTS, QUEUE_SLOTS
+from protocol.board import (
+    DEEP_SLOTS,
+    DEPTH_SLOTS,
+    LISTED_A_LINE,
+    QUEUE_SLOTS,
+    lines_for,
+    of_account,
+)
 from protocol.layout import Rows
 
 Array = npt.NDArray[Any]
@@ -219,8 +226,9 @@ class QueueRequests:
 
 
 def _copy_account(blocks: Mapping[str, Array], row: Rows, account: int) -> AccountView:
-    count = min(int(row["order_count"][0]), blocks["account_orders"].shape[1])
-    slots = blocks["account_orders"][account, :count].copy()
+    count = int(row["order_count"][0])
+    lines = blocks["account_orders"][: lines_for(count, LISTED_A_LINE)]
+    slots = of_account(lines, account)[:count]
     # A torn slot number may point anywhere; the version check discards the copy, the clip keeps it legal.
     orders = blocks["orders"].take(slots, mode="clip")
     return AccountView(
@@ -228,7 +236,7 @@ def _copy_account(blocks: Mapping[str, Array], row: Rows, account: int) -> Accou
         state=int(row["state"][0]),
         trade_group=int(row["trade_group"][0]),
         fee_tier=int(row["fee_tier"][0]),
-        balances=blocks["balances"][account].copy(),
+        balances=of_account(blocks["balances"], account),
         orders=orders,
         extras=blocks["extras"].take(orders["extra"], mode="clip"),
     )

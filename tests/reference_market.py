@@ -8,7 +8,16 @@ import numpy as np
 
 from matcher.bootstrap import check_accepted, opening_batches
 from matcher.trading_days import Calendars
-from protocol.board import BLOCKS, DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS, QUEUE_SLOTS
+from protocol.board import (
+    BALANCES_A_LINE,
+    BLOCKS,
+    DEEP_LEVELS,
+    DEEP_SLOTS,
+    DEPTH_SLOTS,
+    LISTED_A_LINE,
+    QUEUE_SLOTS,
+    lines_for,
+)
 from protocol.layout import Record, Rows, rows_of
 from protocol.records import Command
 from protocol.terms import CommandKind, EventFlag, Side
@@ -115,11 +124,14 @@ class Market:
         row["last_seq"], row["state"], row["exists"] = self.seq, account.state, 1
         row["name"], row["trade_group"] = account.name, account.trade_group
         for asset, balance in account.balances.items():
-            self.board["balances"][account.number, asset] = (balance.free, balance.locked)
+            line, place = divmod(asset, BALANCES_A_LINE)
+            held = (balance.free, balance.locked)
+            self.board["balances"][line, account.number, place] = held
         row["order_count"] = len(account.orders)
         for place, order in enumerate(account.orders.values()):
             slot = order.order_id
-            self.board["account_orders"][account.number, place] = slot
+            line, within = divmod(place, LISTED_A_LINE)
+            self.board["account_orders"][line, account.number, within] = slot
             _publish_order(self.board["orders"][slot], order, slot)
             _publish_extra(self.board["extras"][slot], order)
 
@@ -163,8 +175,12 @@ def _block(name: str) -> np.ndarray[Any, Any]:
         "instruments": (LIMITS.instruments,),
         "terms": (LIMITS.instruments, 64),
         "accounts": (LIMITS.accounts,),
-        "balances": (LIMITS.accounts, LIMITS.assets),
-        "account_orders": (LIMITS.accounts, LIMITS.account_orders),
+        "balances": (lines_for(LIMITS.assets, BALANCES_A_LINE), LIMITS.accounts, BALANCES_A_LINE),
+        "account_orders": (
+            lines_for(LIMITS.account_orders, LISTED_A_LINE),
+            LIMITS.accounts,
+            LISTED_A_LINE,
+        ),
         "orders": (LIMITS.orders,),
         "extras": (LIMITS.orders,),
         "depth_count": (LIMITS.instruments,),

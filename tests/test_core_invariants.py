@@ -60,14 +60,14 @@ DAMAGE = {
     "the free extra rows": lambda e: e.blocks["state"]["extra_top"].__iadd__(1),
     "an extra row's owner": lambda e: e.blocks["extras"]["order"][1:2].__iadd__(1),
     "the slices": lambda e: e.blocks["state"]["slices"].__iadd__(1),
-    "a free balance": lambda e: e.blocks["balances"]["free"][1].__iadd__(1),
-    "a locked balance": lambda e: e.blocks["balances"]["locked"][1].__iadd__(1),
+    "a free balance": lambda e: e.blocks["balances"]["free"][:, 1].__iadd__(1),
+    "a locked balance": lambda e: e.blocks["balances"]["locked"][:, 1].__iadd__(1),
     "an asset's total": lambda e: e.blocks["totals"].__iadd__(1),
     "the version of an account": lambda e: e.blocks["accounts"]["version"].__iadd__(1),
     "the length of an account's list": lambda e: e.blocks["accounts"]["order_count"][1:2].__isub__(
         1
     ),
-    "an account's list": lambda e: e.blocks["account_orders"][1].__iadd__(1),
+    "an account's list": lambda e: e.blocks["account_orders"][:, 1].__iadd__(1),
     "the id index": lambda e: e.blocks["id_index"].__ixor__(1),
     "the text index": lambda e: e.blocks["text_index"].__imul__(0),
     "the remembered ids": lambda e: e.blocks["state"]["finished_count"].__imul__(0),

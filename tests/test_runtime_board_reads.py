@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from protocol.board import (
+    BALANCES_A_LINE,
     DEEP_SLOTS,
     DEPTH_SLOTS,
+    LISTED_A_LINE,
     AccountRow,
     AssetRow,
     BalanceRow,
@@ -36,8 +38,8 @@ def empty() -> dict[str, Any]:
         "instruments": rows_of(InstrumentRow, 2),
         "terms": np.zeros((2, 64), np.int64),
         "accounts": rows_of(AccountRow, ACCOUNTS),
-        "balances": np.zeros((ACCOUNTS, ASSETS), BalanceRow.dtype),
-        "account_orders": np.zeros((ACCOUNTS, 4), np.uint32),
+        "balances": np.zeros((1, ACCOUNTS, BALANCES_A_LINE), BalanceRow.dtype),
+        "account_orders": np.zeros((1, ACCOUNTS, LISTED_A_LINE), np.uint32),
         "orders": rows_of(OrderRow, ORDERS),
         "extras": rows_of(ExtraRow, 4),
         "depth_count": np.zeros(2, np.int64),
@@ -77,11 +79,11 @@ def change(blocks: dict[str, Any], account: int, number: int) -> None:
     """Change an account so that every number of it is `number`, the way the matcher does."""
     row = blocks["accounts"][account : account + 1]
     row["version"] += 1
-    blocks["balances"]["free"][account] = number
-    blocks["balances"]["locked"][account] = number
+    blocks["balances"]["free"][:, account] = number
+    blocks["balances"]["locked"][:, account] = number
     row["order_count"] = number % 4
     slots = 1 + (np.arange(number % 4) + number) % (ORDERS - 1)
-    blocks["account_orders"][account, : number % 4] = slots
+    blocks["account_orders"][0, account, : number % 4] = slots
     blocks["orders"]["order_id"][slots] = number
     row["last_seq"] = number
     row["version"] += 1
@@ -111,7 +113,7 @@ def test_an_account_comes_with_its_balances_orders_and_extras(
     blocks["extras"]["stop_px"][3] = 55
     view = board.account(2)
     assert view.last_seq == 7
-    assert view.balances["free"].tolist() == [7, 7, 7]
+    assert view.balances["free"].tolist() == [7] * BALANCES_A_LINE
     assert view.orders["order_id"].tolist() == [7, 7, 7]
     assert view.extras["stop_px"].tolist() == [55, 0, 0]
 
@@ -124,7 +126,7 @@ def test_what_was_read_is_a_copy(blocks: dict[str, Any], board: Board) -> None:
     for number in range(4, 4 + DEPTH_SLOTS):
         publish(blocks, "depth", 0, number)
     blocks["status"]["seq"] = 9
-    assert account.balances["free"].tolist() == [3, 3, 3]
+    assert account.balances["free"].tolist() == [3] * BALANCES_A_LINE
     assert set(account.orders["order_id"].tolist()) == {3}
     assert set(depth.bids["price"].tolist()) == {3}
     assert status["seq"] == 0
@@ -152,8 +154,8 @@ def test_a_row_left_half_changed_by_a_dead_matcher_is_unreadable(
 
 def test_garbage_slot_numbers_are_legal_to_read(blocks: dict[str, Any], board: Board) -> None:
     blocks["accounts"]["order_count"][1] = 4_000_000_000
-    blocks["account_orders"][1] = 4_000_000_000
-    assert len(board.account(1).orders) == 4
+    blocks["account_orders"][:, 1] = 4_000_000_000
+    assert len(board.account(1).orders) == LISTED_A_LINE
 
 
 # Deep snapshots

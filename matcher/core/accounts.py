@@ -8,7 +8,7 @@ order: an order knows its place in it, and the last one fills the place of one t
 from matcher.core.kernel import fence, inlined, kernel
 from matcher.core.rows import ICEBERG, WORKING, CountRow
 from matcher.core.state import Core
-from protocol.board import OrderRow
+from protocol.board import LISTED_A_LINE, OrderRow
 from protocol.terms import OrdType, Side
 
 STOPS = (
@@ -43,12 +43,19 @@ def settle_accounts(core: Core, seq: int) -> None:
 
 
 @inlined
+def list_cell(core: Core, account: int, place: int) -> int:
+    """Return where in its block a place in an account's list stands."""
+    line = place // LISTED_A_LINE * core.limits.accounts + account
+    return line * LISTED_A_LINE + place % LISTED_A_LINE
+
+
+@inlined
 def list_order(core: Core, order: OrderRow, slot: int) -> None:
     """Append a live order to its account's list."""
     account = core.accounts[order.account]
     place = account.order_count
     order.account_pos = place
-    core.account_orders[order.account * core.limits.account_orders + place] = slot
+    core.account_orders[list_cell(core, order.account, place)] = slot
     account.order_count = place + 1
 
 
@@ -56,12 +63,11 @@ def list_order(core: Core, order: OrderRow, slot: int) -> None:
 def unlist_order(core: Core, order: OrderRow) -> None:
     """Take an order out of its account's list; the last one takes its place."""
     account = core.accounts[order.account]
-    first = order.account * core.limits.account_orders
     last = account.order_count - 1
     account.order_count = last
-    moved = core.account_orders[first + last]
+    moved = core.account_orders[list_cell(core, order.account, last)]
     place = order.account_pos
-    core.account_orders[first + place] = moved
+    core.account_orders[list_cell(core, order.account, place)] = moved
     core.orders[moved].account_pos = place
 
 

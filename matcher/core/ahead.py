@@ -9,9 +9,11 @@ Nothing here changes anything, and a wrong guess costs nothing but the fetch: a 
 address is dropped. Only loads must stay inside their blocks.
 """
 
+from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
 from matcher.core.indexes import LOW, id_tag
 from matcher.core.kernel import inlined, kernel, prefetch
+from matcher.core.money import balance_cell
 from matcher.core.state import Core
 from protocol.records import Command
 
@@ -57,9 +59,8 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     """What the command itself says. An ENTER names order 0, a cancel price 0: both always warm."""
     market = core.markets[min(cmd.instrument, core.limits.instruments - 1)]
     prefetch(core.accounts, cmd.account, 0)
-    balances = cmd.account * core.limits.assets
-    prefetch(core.balances, balances + market.base_asset, 0)
-    prefetch(core.balances, balances + market.quote_asset, 0)
+    prefetch(core.balances, balance_cell(core, cmd.account, market.base_asset), 0)
+    prefetch(core.balances, balance_cell(core, cmd.account, market.quote_asset), 0)
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
     prefetch(core.levels, market.levels + cmd.side * market.level_count + position, 0)
     home = id_tag(cmd.order_id) & core.limits.id_mask
@@ -72,7 +73,7 @@ def _look_near(core: Core, cmd: Command, mark: int) -> None:
     """The order row, guessed from its home cell; and the end of the account's list."""
     account = min(cmd.account, core.limits.accounts - 1)
     count = core.accounts[account].order_count
-    prefetch(core.account_orders, account * core.limits.account_orders + count, 0)
+    prefetch(core.account_orders, list_cell(core, account, count), 0)
     slot = core.id_index[core.ahead[mark]] & LOW
     prefetch(core.orders, slot, 0)
     prefetch(core.orders, slot, 1)

@@ -15,6 +15,7 @@ from matcher.core.blocks import Array
 from matcher.core.book import BUY, SELL, best_of, level_at, next_worse
 from matcher.core.kernel import entry, kernel, memory_at
 from matcher.core.state import Core
+from protocol.board import BALANCES_A_LINE, by_account, lines_for
 
 core_at = memory_at(Core)
 
@@ -72,7 +73,8 @@ def digest(blocks: Mapping[str, Array], memory: int) -> str:
     instruments = int(state["instruments"])
     _add(summed, blocks["assets"][:assets])
     _add(summed, blocks["accounts"][:accounts], _ACCOUNT_NOISE)
-    _add(summed, blocks["balances"][:accounts, :assets].reshape(-1))
+    held = by_account(blocks["balances"][: lines_for(assets, BALANCES_A_LINE)])
+    _add(summed, held[:accounts, :assets].reshape(-1))
     _add(summed, blocks["fee_tiers"])
     _add(summed, blocks["instruments"][:instruments], _INSTRUMENT_NOISE)
     summed.update(blocks["terms"][:instruments].tobytes())

@@ -15,6 +15,7 @@ from matcher.core.blocks import Array, TextView
 from matcher.core.book_invariants import book_faults, place_faults
 from matcher.core.indexes import LOW, SPREAD
 from matcher.core.rows import FINISHED, ICEBERG, LISTED, OWN_HOLD, SHARED_HOLD, WORKING
+from protocol.board import LISTED_A_LINE, by_account, lines_for
 from protocol.terms import Side
 
 if TYPE_CHECKING:
@@ -80,15 +81,17 @@ def _chain(links: Array, first: int) -> list[int]:
 def _account_faults(blocks: Blocks, slots: Array) -> list[str]:
     """Every account's list holds its live orders, each where it says it is."""
     accounts, orders = blocks["accounts"], blocks["orders"]
-    found = []
     used = int(blocks["state"]["accounts"][0])
+    longest = int(accounts["order_count"][:used].max())
+    listed = by_account(blocks["account_orders"][: lines_for(longest, LISTED_A_LINE)])
+    found = []
     if (accounts["version"][:used] & 1).any():
         found.append("an account is marked as changing")
     for slot in slots:
         order = orders[slot]
         count = accounts["order_count"][order["account"]]
         place = order["account_pos"]
-        if place >= count or blocks["account_orders"][order["account"], place] != slot:
+        if place >= count or listed[order["account"], place] != slot:
             found.append(f"order {order['order_id']} is not in its account's list")
     if int(accounts["order_count"][:used].sum()) != len(slots):
         found.append("the accounts' lists hold more than the live orders")
@@ -149,7 +152,7 @@ def _text_tag(blocks: Blocks, row: Array) -> int:
 
 def _money_faults(blocks: Blocks, slots: Array) -> list[str]:
     """No balance is negative, what is locked is held, and nothing was made or lost (R-3)."""
-    balances, state = blocks["balances"], blocks["state"][0]
+    balances, state = by_account(blocks["balances"]), blocks["state"][0]
     used = balances[: state["accounts"], : state["assets"]]
     found = []
     if (used["free"] < 0).any() or (used["locked"] < 0).any():

@@ -12,7 +12,7 @@ from matcher.core.kernel import inlined, kernel
 from matcher.core.rows import LIST_LEGS, OWN_HOLD, SHARED_HOLD, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import FULL_SHARE, by_side
-from protocol.board import BalanceRow, OrderRow
+from protocol.board import BALANCES_A_LINE, BalanceRow, OrderRow
 from protocol.terms import ListKind, Side
 
 BUY = int(Side.BUY)
@@ -23,7 +23,14 @@ PPM = 1_000_000
 @inlined
 def balance_of(core: Core, account: int, asset: int) -> BalanceRow:
     """Return an account's holding of an asset."""
-    return core.balances[account * core.limits.assets + asset]
+    return core.balances[balance_cell(core, account, asset)]
+
+
+@inlined
+def balance_cell(core: Core, account: int, asset: int) -> int:
+    """Return where in its block an account's holding of an asset stands."""
+    line = asset // BALANCES_A_LINE * core.limits.accounts + account
+    return line * BALANCES_A_LINE + asset % BALANCES_A_LINE
 
 
 @inlined

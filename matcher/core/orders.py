@@ -7,7 +7,7 @@ account's list, counted for R-4; one that is done at once never is.
 `release_order` is the one way out: whoever ends an order calls it after the last event about it.
 """
 
-from matcher.core.accounts import count_order, list_order, touch, unlist_order
+from matcher.core.accounts import count_order, list_cell, list_order, touch, unlist_order
 from matcher.core.expiries import drop_expiry, note_expiry
 from matcher.core.indexes import LOW, finish_text, id_tag, put, take_out, text_entry
 from matcher.core.kernel import clear_row, has_text, inlined, kernel, prefetch
@@ -167,9 +167,8 @@ def _sift(core: Core, root: int, count: int) -> None:
 def gather_account(core: Core, account: int) -> int:
     """Copy an account's live order rows into the scratch block; return how many."""
     count = core.accounts[account].order_count
-    first = account * core.limits.account_orders
     for place in range(count):
-        core.scratch[place] = core.account_orders[first + place]
+        core.scratch[place] = core.account_orders[list_cell(core, account, place)]
     return count
 
 

@@ -8,7 +8,7 @@ reason of a refusal. What they do is what the general way does, event for event:
 streams with the short way switched off (`LimitsRow.long_way`).
 """
 
-from matcher.core.accounts import count_order, counts_of
+from matcher.core.accounts import count_order, counts_of, list_cell
 from matcher.core.book import close_level, level_at, open_level, position_in, position_of
 from matcher.core.checks import CONTINUOUS, NONE
 from matcher.core.filters import check_counts, check_position, check_prices, check_sizes
@@ -199,7 +199,7 @@ def _list(core: Core, cmd: Command, owner: AccountRow, slot: int) -> None:
     order = core.orders[slot]
     put(core.id_index, limits.id_mask, id_tag(order.order_id) << 32 | slot)
     count = owner.order_count
-    core.account_orders[cmd.account * limits.account_orders + count] = slot
+    core.account_orders[list_cell(core, cmd.account, count)] = slot
     owner.order_count = count + 1
     if has_text(order.cl_ord_id):
         put(core.text_index, limits.text_mask, text_entry(core, order, slot))
@@ -312,12 +312,11 @@ def _leave(core: Core, market: MarketRow, order: OrderRow, side: int) -> None:
 def _forget(core: Core, order: OrderRow, slot: int, account: int, owner: AccountRow) -> None:
     """Take the order out of its account's list and free its row."""
     state = core.state
-    first = account * core.limits.account_orders
     count = owner.order_count - 1
     owner.order_count = count
-    moved = core.account_orders[first + count]
+    moved = core.account_orders[list_cell(core, account, count)]
     place = order.account_pos
-    core.account_orders[first + place] = moved
+    core.account_orders[list_cell(core, account, place)] = moved
     core.orders[moved].account_pos = place
     order.order_id = 0
     order.next = state.free_order

@@ -17,6 +17,7 @@ import numpy as np
 from matcher.core.blocks import Array
 from matcher.core.rebuild import rebuild_indexes
 from matcher.core.rows import RESTING, WATCHING
+from protocol.board import BALANCES_A_LINE, LISTED_A_LINE, lines_for
 
 Blocks = Mapping[str, Array]
 Saved = dict[str, Array]
@@ -85,7 +86,8 @@ def restore(blocks: Blocks, memory: int, saved: Mapping[str, Array]) -> None:
         _plain(blocks[name]).reshape(-1)[saved[f"{name}_at"]] = _plain(saved[name])
     orders = blocks["orders"]
     slots = _live(blocks)
-    blocks["account_orders"][orders["account"][slots], orders["account_pos"][slots]] = slots
+    account, place = orders["account"][slots], orders["account_pos"][slots]
+    blocks["account_orders"][place // LISTED_A_LINE, account, place % LISTED_A_LINE] = slots
     # Nothing was published by this engine: the first `publish` tells every book.
     blocks["markets"]["published_id"] = 0
     rebuild_indexes(memory, 0, 0)
@@ -133,9 +135,12 @@ def _numbers(blocks: Blocks, name: str) -> Array:
     """Return the numbers of the rows of a sparse block that are in use, ascending."""
     if name in ("levels", "triggers"):
         return _levels(blocks, name)
-    accounts = int(blocks["state"]["accounts"][0])
-    width = blocks[name].shape[1]
-    words = blocks[name][:accounts].reshape(-1).view("<u8").reshape(accounts * width, -1)
+    state, rows = blocks["state"][0], blocks[name]
+    if name == "balances":
+        rows = rows[: lines_for(int(state["assets"]), BALANCES_A_LINE)]
+    else:
+        rows = rows[: int(state["accounts"])]
+    words = rows.reshape(-1).view("<u8").reshape(rows.size, -1)
     return np.flatnonzero(words.any(axis=1)).astype(np.int64)
 
 

@@ -35,10 +35,12 @@ from matcher.core.rows import (
     TriggerRow,
 )
 from protocol.board import (
+    BALANCES_A_LINE,
     BLOCKS,
     DEEP_LEVELS,
     DEEP_SLOTS,
     DEPTH_SLOTS,
+    LISTED_A_LINE,
     QUEUE_SLOTS,
     AccountRow,
     AssetRow,
@@ -51,6 +53,7 @@ from protocol.board import (
     QueuedOrder,
     QueueHead,
     StatusRow,
+    lines_for,
 )
 from protocol.records import Command, Event
 
@@ -168,8 +171,8 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "draft": (1,),
         "extras": (c.orders,),
         "accounts": (c.accounts,),
-        "balances": (c.accounts, c.assets),
-        "account_orders": (c.accounts, c.account_orders),
+        "balances": (lines_for(c.assets, BALANCES_A_LINE), c.accounts, BALANCES_A_LINE),
+        "account_orders": (lines_for(c.account_orders, LISTED_A_LINE), c.accounts, LISTED_A_LINE),
         "counts": (c.accounts, c.instruments),
         "instruments": (c.instruments,),
         "markets": (c.instruments,),

@@ -14,6 +14,7 @@ from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.core.invariants import check as faults_of
 from matcher.recovery import replay_into, restore_newest
+from protocol.board import by_account
 from protocol.layout import Rows
 from protocol.records import Event
 from protocol.rejects import RejectReason
@@ -98,7 +99,7 @@ def _check_once(events: Rows) -> None:
 
 def _check_money(world: World, truth: Truth) -> None:
     """What all accounts have is what was paid in and not out again, as those were told who did it."""
-    balances = truth.engine.blocks["balances"]
+    balances = by_account(truth.engine.blocks["balances"])
     asked = {
         (int(one["account"]), bytes(one["cl_ord_id"])): one
         for one in truth.commands[
