@@ -310,9 +310,9 @@ def lines_for(cells: int, a_line: int) -> int:
 
 def of_account(lines: Rows, account: int) -> Rows:
     """Return a copy of what the lines of one account hold, one after another: shape (lines × per line,)."""
-    return lines[:, account].reshape(-1)
+    return lines[:, account].copy().reshape(-1)
 
 
 def by_account(lines: Rows) -> Rows:
-    """Return a copy of a block of lines, an account a row: shape (accounts, lines × per line)."""
+    """Return a block of lines, or a copy of it, an account a row: shape (accounts, lines × per line)."""
     return lines.swapaxes(0, 1).reshape(lines.shape[1], -1)

@@ -140,7 +140,7 @@ def _numbers(blocks: Blocks, name: str) -> Array:
         rows = rows[: lines_for(int(state["assets"]), BALANCES_A_LINE)]
     else:
         rows = rows[: int(state["accounts"])]
-    words = rows.reshape(-1).view("<u8").reshape(rows.size, -1)
+    words = rows.reshape(-1).view("<u8").reshape(-1, rows.dtype.itemsize // 8)
     return np.flatnonzero(words.any(axis=1)).astype(np.int64)
 
 
