@@ -18,7 +18,7 @@ from ingress.deep import DeepDepth, Queues
 from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
 from ingress.history import KeyFeed, Pool, Watermark, connector
-from ingress.limits import Limits
+from ingress.limits import Limits, WsLimits
 from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
 from ingress.responder import Serve, lane
@@ -115,7 +115,8 @@ class Life:
         add_pages(self._app, settings)
         self.lane = lane(door, OPERATIONS)
         self._events = self._user_events(run)
-        self.ws_api = WsApi(door, OPERATIONS, settings.ws, self._events)
+        limits = WsLimits(settings.rest, settings.ws, self._counts)
+        self.ws_api = WsApi(door, OPERATIONS, settings.ws, self._events, limits)
         loaded = asyncio.Event()
         self._tasks = [
             asyncio.create_task(feed.follow(keys, loaded)),

@@ -9,7 +9,7 @@ minutes at first, twice as long each time, at most three days. Where the counts 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conf.sections import Rest
+from conf.sections import Rest, Ws
 from ingress import errors
 from ingress.counts import SECOND_NS, Counts, Window
 from protocol.records import Event
@@ -20,6 +20,7 @@ TEN_SECONDS_NS = 10 * SECOND_NS
 DAY_NS = 86_400 * SECOND_NS
 WEIGHT = Window("weight", MINUTE_NS)
 REQUESTS = Window("requests", 5 * MINUTE_NS)
+CONNECTS = Window("connects", 5 * MINUTE_NS)
 ORDERS_10S = Window("orders-10s", TEN_SECONDS_NS)
 ORDERS_1D = Window("orders-1d", DAY_NS)
 REFUSED = Window("refused", MINUTE_NS)
@@ -27,6 +28,7 @@ BANS = Window("bans", 7 * DAY_NS)
 """How often an address was banned in a week: each time for twice as long."""
 FIRST_BAN_NS = 2 * MINUTE_NS
 LONGEST_BAN_NS = 3 * DAY_NS
+CONNECT_WEIGHT = 2
 BACK_TO_TAKER, BACK_TO_MAKER = 1, 5
 """So many orders an account gets back with the first fill of one of its orders."""
 _TRADE, _MAKER = int(EventKind.TRADE), int(EventFlag.MAKER)
@@ -132,6 +134,32 @@ class Limits:
                 "Please use WebSocket Streams for live updates to avoid polling the API."
             )
         raise errors.Refused(errors.OVER_LIMIT, told, 429, retry_after_s=_seconds(window, now_ns))
+
+
+class WsLimits(Limits):
+    """The limits of the WebSocket API: the same counts, and how often an address may connect."""
+
+    def __init__(self, rest: Rest, ws: Ws, counts: Counts) -> None:
+        super().__init__(rest, counts)
+        self._connects_limit = ws.connects_limit
+        self.rate_limits = (
+            *self.rate_limits[:-1],
+            RateLimit("CONNECTIONS", "MINUTE", 5, ws.connects_limit),
+        )
+
+    def connect(self, address: str, now_ns: int) -> None:
+        """Count a connection and let it in.
+
+        Raises: Refused (429 or 418: -1003; 429: -1034).
+        """
+        self.admit(address, now_ns)
+        if self._counts.add(CONNECTS, address, 1, now_ns) > self._connects_limit:
+            told = (
+                "Too many connection attempts from IP; "
+                f"current limit is {self._connects_limit} per '5 MINUTE'."
+            )
+            raise errors.Refused(-1034, told, 429, retry_after_s=_seconds(CONNECTS, now_ns))
+        self.charge(address, CONNECT_WEIGHT, now_ns)
 
 
 def _seconds(window: Window, now_ns: int) -> int:

@@ -7,6 +7,7 @@ that the session has logged on with), and writes the answer. Requests do not wai
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -15,7 +16,7 @@ from conf.sections import Ws
 from ingress import errors, ws_requests
 from ingress.door import TIME_UNITS, Door, Operation
 from ingress.gateway import Fields
-from ingress.limits import RateLimit
+from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
 from ingress.responder import Asking, Reply, fulfil, log
 from ingress.user_events import UserEvents
@@ -37,9 +38,15 @@ class WsApi:
     """What all connections of one worker share."""
 
     def __init__(
-        self, door: Door, operations: Mapping[Request, Operation], ws: Ws, events: UserEvents
+        self,
+        door: Door,
+        operations: Mapping[Request, Operation],
+        ws: Ws,
+        events: UserEvents,
+        limits: WsLimits,
     ) -> None:
-        self.door = door
+        self.door = replace(door, limits=limits)
+        self.limits = limits
         self.ws = ws
         self.events = events
         self.message_limit = door.rest.max_body_bytes

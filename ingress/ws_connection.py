@@ -159,11 +159,16 @@ class WsConnection(WebSocket):
 
     def _admit(self, request: Request) -> Response:
         api = self._api
+        now_ns = api.door.wall_ns()
         try:
             opening = opening_of(self._query, self._address)
+            api.limits.connect(self._address, now_ns)
         except errors.Refused as refusal:
-            return self._library.reject(refusal.status, f"{refusal.msg}\n")
-        self._session = Session(opening, api.events, api.door.wall_ns(), self.tell)
+            response = self._library.reject(refusal.status, f"{refusal.msg}\n")
+            if refusal.retry_after_s is not None:
+                response.headers["Retry-After"] = str(refusal.retry_after_s)
+            return response
+        self._session = Session(opening, api.events, now_ns, self.tell)
         return self._library.accept(request)
 
     def _receive(self, data: bytes | bytearray | memoryview) -> None:

@@ -88,7 +88,7 @@ class House:
         self.alice = self.market.account("alice", BTC=100, USDT=10_000_000, AAPL=1000, USD=100_000)
         self.bob = self.market.account("bob", BTC=100, USDT=10_000_000, AAPL=1000, USD=100_000)
         self.now_ns = START_NS
-        self._rest = Rest(**{"answer_timeout_s": 0.2, **rest})
+        self.rest = Rest(**{"answer_timeout_s": 0.2, **rest})
         self.keys = KeyRing(self._stranger, time.monotonic_ns)
         for name, account in (("alice", self.alice), ("bob", self.bob)):
             row = KeyRow(name, account, SECRET, "HMAC", EVERY_PERMISSION, ())
@@ -108,14 +108,15 @@ class House:
     def door(self, folder: Path) -> Door:
         """Make the parts of a worker; inside a running loop."""
         gateway = Gateway(
-            self.wire, SLOT, asyncio.get_running_loop(), self._rest.answer_timeout_s, FIRST_ID
+            self.wire, SLOT, asyncio.get_running_loop(), self.rest.answer_timeout_s, FIRST_ID
         )
         self.wire.deliver = gateway.take
         views = Views(lambda: self.market.board)
         books: Any = self.books
-        limits = Limits(self._rest, SharedCounts(folder, 1))
+        self.counts = SharedCounts(folder, 1)
+        limits = Limits(self.rest, self.counts)
         return Door(
-            self._rest,
+            self.rest,
             views,
             gateway,
             self.keys,

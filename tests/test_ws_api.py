@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ingress import account_requests, list_requests, requests
+from ingress.limits import CONNECT_WEIGHT
 from tests.stream_house import played
 from tests.ws_house import sign_hmac, ws_house
 
@@ -80,11 +81,11 @@ async def test_an_answer_has_the_id_the_status_the_result_and_what_was_used():
             "id": 1,
             "status": 200,
             "result": {},
-            "rateLimits": [{**WEIGHT, "limit": limit, "count": 1}],
+            "rateLimits": [{**WEIGHT, "limit": limit, "count": CONNECT_WEIGHT + 1}],
         }
         told = await client.ask("v3/time")
         assert told["result"] == {"serverTime": house.house.now_ns // 1_000_000}
-        assert told["rateLimits"][0]["count"] == 2
+        assert told["rateLimits"][0]["count"] == CONNECT_WEIGHT + 2
 
 
 @played
@@ -98,7 +99,7 @@ async def test_an_order_is_placed_asked_for_changed_and_cancelled():
             "ORDERS",
             "REQUEST_WEIGHT",
         ]
-        assert [one["count"] for one in told["rateLimits"]] == [1, 1, 0]
+        assert [one["count"] for one in told["rateLimits"]] == [1, 1, CONNECT_WEIGHT]
         about = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
         assert (await client.signed("order.status", **about))["result"]["clientOrderId"] == "one"
         assert len((await client.signed("openOrders.status"))["result"]) == 1

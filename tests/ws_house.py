@@ -26,6 +26,7 @@ from conf.sections import Ws
 from ingress.app import OPERATIONS, create_app
 from ingress.auth import KeyRow, key_of
 from ingress.connection import Connection
+from ingress.limits import WsLimits
 from ingress.responder import lane
 from ingress.user_events import UserEvents
 from ingress.ws_api import WsApi
@@ -221,7 +222,8 @@ class WsHouse:
             self.replay,
         )
         self.events = events
-        self.api = WsApi(door, OPERATIONS, self.ws, events)
+        limits = WsLimits(self.house.rest, self.ws, self.house.counts)
+        self.api = WsApi(door, OPERATIONS, self.ws, events, limits)
         apply = self.house.market.apply
 
         def apply_and_tell(commands: Rows) -> Rows:
