@@ -79,9 +79,13 @@ class Stage:
 
     def _account(self, name: str) -> dict[str, str]:
         """Open a funded account as an operator does; its key is made with it."""
-        words = [sys.executable, str(_ROOT / "supervisor.py"), "account", "create", name, "--json"]
-        words += [f"--deposit={asset}={amount}" for asset, amount in _DEPOSITS.items()]
-        done = subprocess.run(words, env=self._environ, capture_output=True, check=True)
+        deposits = [f"--deposit={asset}={amount}" for asset, amount in _DEPOSITS.items()]
+        return self.account("create", name, *deposits)
+
+    def account(self, *words: str) -> dict[str, str]:
+        """Say `openbourse account …`; return what it tells."""
+        command = [sys.executable, str(_ROOT / "supervisor.py"), "account", *words, "--json"]
+        done = subprocess.run(command, env=self._environ, capture_output=True, check=True)
         made: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
         return made
 

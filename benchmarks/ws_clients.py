@@ -4,13 +4,13 @@ import resource
 import socket
 
 _UPGRADE = (
-    b"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
 
-def connected(port: int, receive_buffer: int = 0) -> socket.socket:
-    """Return a client of the trade stream, without blocking from here on.
+def connected(port: int, receive_buffer: int = 0, path: str = "/ws/btcusdt@trade") -> socket.socket:
+    """Return a client of a stream, without blocking from here on.
 
     Raises: OSError when the server does not take it.
     """
@@ -19,7 +19,7 @@ def connected(port: int, receive_buffer: int = 0) -> socket.socket:
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     plug.settimeout(60)
     plug.connect(("127.0.0.1", port))
-    plug.sendall(_UPGRADE)
+    plug.sendall(_UPGRADE.format(path=path).encode())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         head += plug.recv(1)

@@ -16,6 +16,7 @@ BENCHES = {
     "recovery": "commands per second from the journal into a fresh core, and time until ready",
     "rest": "signed orders per second through the REST door",
     "ws": "deliveries per second to WebSocket clients",
+    "ws_api": "orders per second through the WebSocket API",
     "writer": "rows per second into PostgreSQL",
 }
 

@@ -1,0 +1,189 @@
+"""Orders per second through the WebSocket API, beside the echo loop of `websockets`.
+
+End to end: `order.place` over a few connections with many requests under way on each, one ingress worker, the matcher with
+the journal synced to disk before it answers, and the whole answer back at the client. Orders of two accounts cross at
+one price, so every second one trades and the book stays small. Once each request is signed, once the sessions have logged on and
+none is. The yardstick gets frames of the same size from the same client, parses nothing and sends them back.
+"""
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmarks.report import Report, Row, compare
+from benchmarks.rest_load import Load
+from benchmarks.rest_stage import Stage, free_port, stage, wait_until
+from benchmarks.ws_load import ask_once, drive_frames, frame_of, open_lines
+
+CONNECTIONS = 4
+IN_FLIGHT = 32
+SECONDS = 2.0
+_FASTEST = 40_000
+"""Messages a second for which frames are made beforehand."""
+_PATH = "/ws-api/v3?returnRateLimits=false"
+_GOOD = b'"status":200'
+_ORDER = {
+    "symbol": "BTCUSDT",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01000",
+    "price": "50000.00",
+}
+_NAMES = ("left", "right")
+
+
+def run(runs: int) -> Report:
+    """Measure signed orders and those of sessions that have logged on."""
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as running, _echo() as echo:
+        bench = _Bench(running, running.start(), echo)
+        rows = [bench.signed(runs), bench.logged_on(runs, Path(folder))]
+    return Report(
+        bench="ws_api",
+        rows=rows,
+        excluded="signing at the client, connecting; the writer and the broadcaster, which follow the matcher "
+        "and are not waited for",
+    )
+
+
+class _Bench:
+    """The running exchange, the echo, and the accounts that trade."""
+
+    def __init__(self, running: Stage, accounts: list[dict[str, str]], echo_port: int) -> None:
+        self._stage = running
+        self._accounts = accounts
+        self._echo_port = echo_port
+        self._numbers = itertools.count()
+
+    def signed(self, runs: int) -> Row:
+        """Measure orders that are each signed with HMAC."""
+        plugs = open_lines(self._stage.port, _PATH, CONNECTIONS)
+        return self._row("signed order", plugs, runs)
+
+    def logged_on(self, runs: int, folder: Path) -> Row:
+        """Measure orders of sessions: half of the connections belong to each account."""
+        plugs = open_lines(self._stage.port, _PATH, CONNECTIONS)
+        for name, half in zip(_NAMES, (plugs[::2], plugs[1::2]), strict=True):
+            secret = Ed25519PrivateKey.generate()
+            api_key = self._add_key(name, secret, folder / f"{name}.pem")
+            for plug in half:
+                _log_on(plug, api_key, secret)
+        return self._row("order of a session", plugs, runs, signed=False)
+
+    def _row(self, case: str, plugs: list[socket.socket], runs: int, *, signed: bool = True) -> Row:
+        echo_plugs = open_lines(self._echo_port, "/", CONNECTIONS)
+        loads: list[Load] = []
+
+        def subject() -> float:
+            loads.append(_measure(plugs, self._frames(signed=signed)))
+            assert loads[-1].good == loads[-1].answers, "an order was refused"
+            return loads[-1].rate
+
+        def yardstick() -> float:
+            return _measure(echo_plugs, self._echoes(signed=signed)).rate
+
+        try:
+            found = compare(subject, yardstick, runs)
+        finally:
+            for plug in (*plugs, *echo_plugs):
+                plug.close()
+        middle = sorted(loads[-runs:], key=lambda load: load.rate)[runs // 2]
+        return found.row(
+            case,
+            "orders/s",
+            p50=middle.percentile(0.5),
+            p99=middle.percentile(0.99),
+            note=f"{CONNECTIONS} connections, {IN_FLIGHT} under way on each",
+        )
+
+    def _frames(self, *, signed: bool) -> Iterator[bytes]:
+        # Made as a list before the clock starts: writing and signing is the client's work, not ours.
+        now_ms = time.time_ns() // 1_000_000
+        count = int(SECONDS * _FASTEST)
+        made = (self._order(next(self._numbers), now_ms, signed=signed) for _ in range(count))
+        return iter([frame_of(payload) for payload in made])
+
+    def _echoes(self, *, signed: bool) -> Iterator[bytes]:
+        payload = self._order(0, time.time_ns() // 1_000_000, signed=signed)
+        marked = json.dumps({**json.loads(payload), "status": 200}, separators=(",", ":"))
+        return itertools.repeat(frame_of(marked.encode()))
+
+    def _order(self, number: int, now_ms: int, *, signed: bool) -> bytes:
+        # Both accounts buy as often as they sell, so that neither runs dry.
+        side = "BUY" if (number + number // 2) % 2 else "SELL"
+        params: dict[str, object] = {
+            **_ORDER,
+            "side": side,
+            "newClientOrderId": f"ws-bench-{number}",
+        }
+        params |= {"timestamp": now_ms, "recvWindow": 60000}
+        if signed:
+            account = self._accounts[number % 2]
+            params["apiKey"] = account["api_key"]
+            text = "&".join(f"{name}={params[name]}" for name in sorted(params)).encode()
+            seal = hmac.new(account["secret"].encode(), text, hashlib.sha256)
+            params["signature"] = seal.hexdigest()
+        return _request("order.place", params, number)
+
+    def _add_key(self, name: str, secret: Ed25519PrivateKey, file: Path) -> str:
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        file.write_bytes(secret.public_key().public_bytes(serialization.Encoding.PEM, form))
+        words = ["key", "create", name, "--type", "ED25519", "--public-key", str(file)]
+        return self._stage.account(*words)["api_key"]
+
+
+def _request(method: str, params: Mapping[str, object], number: int) -> bytes:
+    request = {"id": number, "method": method, "params": params}
+    return json.dumps(request, separators=(",", ":")).encode()
+
+
+def _log_on(plug: socket.socket, api_key: str, secret: Ed25519PrivateKey) -> None:
+    """Log a session on; a worker may not yet know a key that was just made, so ask until it does."""
+
+    def is_logged_on() -> bool:
+        now_ms = time.time_ns() // 1_000_000
+        signed = secret.sign(f"apiKey={api_key}&timestamp={now_ms}".encode())
+        params: dict[str, object] = {
+            "apiKey": api_key,
+            "timestamp": now_ms,
+            "signature": base64.b64encode(signed).decode(),
+        }
+        return _GOOD in ask_once(plug, _request("session.logon", params, 0))
+
+    wait_until(is_logged_on, "the session")
+
+
+def _measure(plugs: list[socket.socket], frames: Iterator[bytes]) -> Load:
+    return drive_frames(plugs, frames, _GOOD, in_flight=IN_FLIGHT, seconds=SECONDS)
+
+
+@contextmanager
+def _echo() -> Iterator[int]:
+    """Run the yardstick's server; give its port."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.ws_echo", str(port)], stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: _listens(port), "the echo")
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,70 @@
+"""The client of the WebSocket API benchmark counts what comes back, whole or in pieces."""
+
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from benchmarks.ws_load import ask_once, drive_frames, frame_of, open_lines
+
+SHORT = b'{"status":200}'
+LONG = b'{"status":200,"rest":"%b"}' % (b"x" * 1000)
+HUGE = b'{"status":200,"rest":"%b"}' % (b"x" * 65_500)
+BAD = b'{"status":400}'
+GOOD = b'"status":200'
+
+
+def _echo(connection: ServerConnection) -> None:
+    for message in connection:
+        # Answers of more than 64 KB have a third form of length; requests never have it.
+        connection.send(message if len(message) < 2000 else message + message)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """An echo that pings every 10 ms."""
+    with serve(
+        _echo, "127.0.0.1", 0, ping_interval=0.01, compression=None, max_size=None
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.socket.getsockname()[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def plugs(port: int) -> Iterator[list[socket.socket]]:
+    opened = open_lines(port, "/", 2)
+    yield opened
+    for plug in opened:
+        plug.close()
+
+
+@pytest.mark.parametrize("payload", [SHORT, LONG, HUGE], ids=["short", "long", "huge"])
+def test_every_answer_is_counted_once(plugs: list[socket.socket], payload: bytes) -> None:
+    frames = iter([frame_of(payload)] * 50)
+    load = drive_frames(plugs, frames, GOOD, in_flight=4, seconds=30)
+    copies = 2 if payload is HUGE else 1
+    assert (load.answers, load.good) == (50, 50 * copies)
+    assert len(load.latencies_ms) == 50
+    assert load.latencies_ms[0] > 0
+
+
+def test_a_refusal_is_no_good_answer(plugs: list[socket.socket]) -> None:
+    frames = iter([frame_of(SHORT), frame_of(BAD), frame_of(BAD)])
+    load = drive_frames(plugs, frames, GOOD, in_flight=1, seconds=30)
+    assert (load.answers, load.good) == (3, 1)
+
+
+def test_it_ends_when_the_time_is_over(plugs: list[socket.socket]) -> None:
+    load = drive_frames(plugs, itertools.repeat(frame_of(SHORT)), GOOD, in_flight=8, seconds=0.1)
+    assert load.seconds >= 0.1
+    assert load.good == load.answers > 16
+
+
+def test_a_single_request_gets_its_answer(plugs: list[socket.socket]) -> None:
+    assert ask_once(plugs[0], LONG).endswith(LONG)
