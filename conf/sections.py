@@ -206,6 +206,20 @@ class Journal:
         "and in the database, so the state cannot be proved from the first command on any more",
         choices=("all", "needed"),
     )
+    replicas: int = setting(
+        0,
+        "1: an answer waits until the standby has confirmed that it has the command, too; 0: it does not",
+        low=0,
+        high=1,
+    )
+    alone_after_s: float = setting(
+        2.0,
+        "with replicas = 1: no receipt for so long, and answers wait for none any more (an alarm, see "
+        "docs/reliability.md) until the standby is back; 0: never, without a standby nothing is acknowledged",
+        unit="s",
+        low=0,
+        high=3600,
+    )
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,19 @@ from typing import Any
 from conf.settings import Settings, load
 from matcher import capacity
 from matcher.core.engine import Engine
-from matcher.loop import Matcher, open_wires
+from matcher.loop import Matcher, open_replicas, open_wires
 from matcher.recovery import catch_up, journal_folder, restore_newest
+from matcher.replicas import Receipts
 from matcher.standby import stand_by
 from matcher.trading_days import read_calendars
-from runtime import clock
+from runtime import clock, endpoints
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, Sync, WrongVersion, segments_in
 from runtime.service import BadConfiguration, Service, run
 from runtime.shared import Blocks
+from runtime.sockets import Ask
 
 _LOCK_PATIENCE_NS = 5_000_000_000
 _PAUSE_S = 0.02
@@ -38,6 +40,8 @@ _PAUSE_S = 0.02
 def serve(service: Service, settings: Settings) -> None:
     """Run the matcher until it is told to stop; with a standby set, perhaps behind another one first."""
     begun_ns = clock.steady_ns()
+    if settings.journal.replicas and not settings.matcher.standby:
+        raise BadConfiguration("journal.replicas = 1 needs a standby: set matcher.standby = true")
     folder = journal_folder(settings.data_dir)
     listings = _table(settings.instruments_file, "instruments")
     calendars = _table(settings.calendar_file, "calendars")
@@ -53,7 +57,7 @@ def serve(service: Service, settings: Settings) -> None:
     try:
         reader = restore_newest(engine, settings.data_dir, tell=partial(_tell_unusable, service))
         if lock is None:
-            lock = stand_by(service, engine, reader, settings.matcher.silence_s)
+            lock = _stand_by(service, engine, reader, settings)
             begun_ns = clock.steady_ns()
         if lock is None:
             blocks.remove()
@@ -63,6 +67,10 @@ def serve(service: Service, settings: Settings) -> None:
         # Only a person can help; starting again would find the same bytes.
         raise BadConfiguration(str(error)) from error
     wires = open_wires(service.run, len(engine.blocks["instruments"]))
+    replicas = None
+    if settings.journal.replicas:
+        patience_s = settings.journal.alone_after_s
+        replicas = open_replicas(service.run, service.log, journal.next_seq, patience_s)
     matcher = Matcher(
         service.log,
         engine,
@@ -70,8 +78,13 @@ def serve(service: Service, settings: Settings) -> None:
         wires,
         settings.core.batch_limit,
         read_calendars(calendars, demo=settings.demo),
+        replicas,
     )
-    matcher.open_market(listings)
+    try:
+        matcher.open_market(listings, lambda: _be_patient(service))
+    except ToldToStop:
+        blocks.remove()
+        return
     engine.blocks["status"]["epoch"] = epoch
     engine.blocks["status"]["ready"] = 1
     blocks.publish()
@@ -83,6 +96,31 @@ def serve(service: Service, settings: Settings) -> None:
     _note_stop(service, engine, folder)
     blocks.remove()
     lock.release()
+
+
+class ToldToStop(Exception):
+    """The matcher was told to stop before the market was open."""
+
+
+def _be_patient(service: Service) -> None:
+    if service.stopping:
+        raise ToldToStop
+    service.progress(waits_for="a standby")
+
+
+def _stand_by(
+    service: Service, engine: Engine, reader: JournalReader, settings: Settings
+) -> JournalLock | None:
+    """Stand by until the journal is ours, with receipts where the one in charge waits for them."""
+    if not settings.journal.replicas:
+        return stand_by(service, engine, reader, settings.matcher.silence_s)
+    wire = Ask(endpoints.REPLICAS.limit)
+    wire.connect(endpoints.address(endpoints.REPLICAS, service.run))
+    receipts = Receipts(wire, reader.next_seq)
+    try:
+        return stand_by(service, engine, reader, settings.matcher.silence_s, receipts)
+    finally:
+        receipts.leave()
 
 
 def _catch_up(

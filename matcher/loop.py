@@ -1,7 +1,7 @@
 """The loop of the matcher: one turn after the other, readable top to bottom."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,13 +13,14 @@ from matcher.bootstrap import check_accepted, opening_batches
 from matcher.core.engine import Engine
 from matcher.outbox import Outbox
 from matcher.recovery import apply
+from matcher.replicas import Replicas
 from matcher.sequencer import Sequencer
 from matcher.stages import Stages
 from matcher.trading_days import NO_CALENDARS, Calendars
 from protocol.layout import Rows
 from runtime import clock, endpoints, shared
 from runtime.journal import Journal, JournalFull
-from runtime.sockets import Publish, Pull, Push
+from runtime.sockets import Publish, Pull, Push, Serve
 
 IDLE_MS = 5
 """Longest pause of an idle loop: how late a due order expires or a deep snapshot is made."""
@@ -29,6 +30,10 @@ DEEP_A_TURN = 4
 QUEUES_SHARE = 20
 """Snapshots of queues may take one part in so many of the loop's time: a full book takes milliseconds."""
 LINGER_MS = 1000
+RECEIPT_MS = 100
+"""A receipt that takes longer closes the door (-1008) until it comes."""
+LAST_RECEIPT_MS = 2000
+"""And how long a matcher that was told to stop waits for its last one."""
 
 
 class Source(Protocol):
@@ -65,6 +70,7 @@ class Matcher:
         wires: Wires,
         limit: int,
         calendars: Calendars = NO_CALENDARS,
+        replicas: Replicas | None = None,
     ) -> None:
         self._log = log
         self._engine = engine
@@ -84,22 +90,31 @@ class Matcher:
         self._queue_words = wires.queue_words
         self._queues_from_ns = 0
         self._stages = wires.stages
+        self._replicas = replicas
+        self._held: Rows | None = None
+        """A batch that is journaled and may not be told yet: the standby has not confirmed it."""
         self._retry_ns = 0
         """When a full disk is tried again; 0: it is not full."""
         self._dropped_commands = 0
 
-    def open_market(self, listings: Mapping[str, Any]) -> None:
+    def open_market(
+        self, listings: Mapping[str, Any], patience: Callable[[], None] = lambda: None
+    ) -> None:
         """Bring assets and instruments to what the file of instruments wants.
 
         What became due while nobody looked comes first: the time of the commands that follow says that it
         is done. It is the same time for all of them, or a step that comes meanwhile would count as done too.
+        `patience` is called while a receipt is waited for, and may end the wait by raising something.
 
         Raises: BadConfiguration; JournalFull.
         """
+        # What the last life journaled and perhaps never told is about to be seen, too.
+        self._wait_for_standby(patience)
         now_ns = clock.wall_ns()
         missed = self._sequencer.batch(now_ns)
         if len(missed):
             self._journal.append(missed)
+            self._wait_for_standby(patience)
             apply(self._engine, missed, self._tell)
 
         def take(events: Rows) -> None:
@@ -111,11 +126,16 @@ class Matcher:
             rows = self._sequencer.stamp([batch], now_ns)
             self._journal.append(rows)
             self._stages.journaled(rows)
+            self._wait_for_standby(patience)
             apply(self._engine, rows, take)
 
     def turn(self) -> None:
         """Do one round of the loop."""
-        if self._retry_ns:
+        if self._replicas:
+            self._replicas.turn()
+        if self._held is not None:
+            self._wait_for_receipt()
+        elif self._retry_ns:
             self._wait_for_room()
         else:
             self._drain()
@@ -130,8 +150,15 @@ class Matcher:
     def finish(self) -> None:
         """Execute what was taken from the wire and not executed yet, and take no more."""
         self._status["ready"] = 0
-        while self._sequencer.waiting:
+        while self._sequencer.waiting and self._held is None:
             self._execute(self._sequencer.batch(clock.wall_ns()))
+        if self._held is not None and self._is_confirmed(LAST_RECEIPT_MS):
+            self._apply_held()
+        elif self._held is not None:
+            self._log.error("the last commands were not confirmed by the standby, and not told")
+            apply(self._engine, self._held, None)
+        if self._replicas:
+            self._replicas.close()
         self._journal.close()
         self._outbox.close(LINGER_MS)
 
@@ -139,6 +166,7 @@ class Matcher:
         """Return what the supervisor should know of this life."""
         return {
             "role": "primary",
+            **(self._replicas.facts() if self._replicas else {}),
             "seq": int(self._status["seq"][0]),
             "event_seq": int(self._status["event_seq"][0]),
             "disk_full": bool(self._retry_ns),
@@ -167,7 +195,41 @@ class Matcher:
             return
         self._retry_ns = 0
         self._stages.journaled(rows)
+        self._held = rows
+        if self._is_confirmed(RECEIPT_MS):
+            self._apply_held()
+
+    def _is_confirmed(self, wait_ms: int) -> bool:
+        """Say whether what is journaled may be seen and told; waits so long for the standby's receipt."""
+        if not self._replicas:
+            return True
+        self._replicas.journaled(self._journal.next_seq)
+        return self._replicas.confirmed(wait_ms)
+
+    def _apply_held(self) -> None:
+        assert self._held is not None
+        if self._replicas:
+            self._stages.confirmed()
+        rows, self._held = self._held, None
         apply(self._engine, rows, self._tell)
+
+    def _wait_for_receipt(self) -> None:
+        """Take no commands until the standby has confirmed what is journaled."""
+        if self._status["ready"]:
+            self._log.error("no commands are taken: the standby does not confirm the last batch")
+            self._status["ready"] = 0
+        self._drain()
+        self._dropped_commands += self._sequencer.drop_waiting()
+        if self._is_confirmed(IDLE_MS):
+            self._log.info("commands are taken again")
+            # First: who hears that its command was done may send the next one at once.
+            self._status["ready"] = 1
+            self._apply_held()
+
+    def _wait_for_standby(self, patience: Callable[[], None]) -> None:
+        """Wait, before the market is open, until what is journaled may be seen."""
+        while not self._is_confirmed(RECEIPT_MS):
+            patience()
 
     def _tell(self, events: Rows) -> None:
         # In this order: what anyone hears must already be visible to whoever then reads.
@@ -234,3 +296,10 @@ def open_wires(run: Path, instruments: int) -> Wires:
     outbox = Outbox(events, market, connect)
     words = shared.deep_requests(run, instruments), shared.queue_requests(run, instruments)
     return Wires(orders, outbox, *words, Stages(run))
+
+
+def open_replicas(run: Path, log: logging.Logger, next_seq: int, alone_after_s: float) -> Replicas:
+    """Bind the wire on which the one who stands by asks and confirms."""
+    wire = Serve(endpoints.REPLICAS.limit)
+    wire.bind(endpoints.address(endpoints.REPLICAS, run))
+    return Replicas(wire, log, next_seq, alone_after_s)

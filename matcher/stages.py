@@ -20,6 +20,7 @@ _WHY = "Time of a command in one stage of its path."
 METERS = (
     *(Meter(STAGE, "histogram", _WHY, {"stage": stage}) for stage in ("queued", "journaled", "matched")),
     Meter("openbourse_sync_seconds", "histogram", "Time to make one batch durable."),
+    Meter("openbourse_receipt_seconds", "histogram", "Time that a durable batch waited for the standby's receipt."),
     Meter("openbourse_telling_seconds", "histogram", "Time to put what a batch caused on the wires."),
     Meter("openbourse_batches_total", "counter", "Batches that were made durable."),
     Meter("openbourse_commands_total", "counter", "Commands that were made durable."),
@@ -36,6 +37,7 @@ class Stages:
         self._journaled = meters.histogram(STAGE, stage="journaled")
         self._matched = meters.histogram(STAGE, stage="matched")
         self._sync = meters.histogram("openbourse_sync_seconds")
+        self._receipt = meters.histogram("openbourse_receipt_seconds")
         self._telling = meters.histogram("openbourse_telling_seconds")
         self._batches = meters.count("openbourse_batches_total")
         self._commands = meters.count("openbourse_commands_total")
@@ -58,6 +60,12 @@ class Stages:
         self._batches.add()
         self._commands.add(len(rows))
         self._first_seq = int(rows["seq"][0])
+        self._journaled_ns = now_ns
+
+    def confirmed(self) -> None:
+        """Note that the one who stands by has the batch, too."""
+        now_ns = clock.wall_ns()
+        self._receipt.note(now_ns - self._journaled_ns)
         self._journaled_ns = now_ns
 
     def matched(self, events: Rows) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from matcher.core.engine import Engine
 from matcher.recovery import apply
+from matcher.replicas import Receipts
 from runtime import clock
 from runtime.durable import DurableReader
 from runtime.journal import JournalInUse, JournalLock
@@ -30,16 +31,27 @@ _NAP_S = 0.005
 
 
 def stand_by(
-    service: Service, engine: Engine, journal: JournalReader, silence_s: float
+    service: Service,
+    engine: Engine,
+    journal: JournalReader,
+    silence_s: float,
+    receipts: Receipts | None = None,
 ) -> JournalLock | None:
     """Apply what becomes durable behind `journal` until the journal is ours; None: told to stop.
 
-    Some commands behind the reader may then still be missing in the engine.
+    Some commands behind the reader may then still be missing in the engine. With `receipts`, what the
+    one in charge has journaled is read and confirmed before anyone is told of it.
 
     Raises: CorruptJournal; WrongVersion.
     """
     durable, watch = DurableReader(journal, service.run), Watch(service.run, silence_s)
     told_ready = False
+
+    def read(until_seq: int) -> int:
+        for rows in journal.read(until_seq):
+            apply(engine, rows, None)
+        return journal.next_seq
+
     while not service.stopping:
         lock = _take(service, journal.folder, watch)
         if lock:
@@ -56,7 +68,11 @@ def stand_by(
                 told_ready = True
                 service.ready(role="standby", seq=_seq(engine))
         service.beat(role="standby", seq=_seq(engine))
-        time.sleep(_NAP_S)
+        if receipts:
+            receipts.wait(_NAP_S)
+            receipts.turn(read)
+        else:
+            time.sleep(_NAP_S)
     return None
 
 

@@ -30,9 +30,17 @@ FACTS = {
     ("matcher", "seq"): ("openbourse_seq", "Last command that was applied."),
     ("matcher", "event_seq"): ("openbourse_event_seq", "Last event that was caused."),
     ("matcher", "disk_full"): ("openbourse_disk_full", "1 while the journal has no room."),
+    ("matcher", "alone"): (
+        "openbourse_alone",
+        "1 while answers wait for no standby, though journal.replicas = 1.",
+    ),
+    ("matcher", "replica_behind"): (
+        "openbourse_replica_behind",
+        "Commands that the standby has not confirmed.",
+    ),
     ("matcher", "dropped_commands"): (
         "openbourse_dropped_commands",
-        "Commands not taken while the journal had no room, in this life.",
+        "Commands not taken while the journal had no room or no receipt came, in this life.",
     ),
     ("matcher", "wrong_frames"): (
         "openbourse_wrong_frames",

@@ -54,7 +54,11 @@ REPORTS = Wire(
     "reports", "PUSH→PULL", "supervisor", "all processes", "JSON text", 100,
     "reports are dropped: the next one says the same",
 )  # fmt: skip
-WIRES = (ORDERS, REPLIES, EVENTS, MARKET, REPORTS)
+REPLICAS = Wire(
+    "replicas", "ROUTER↔DEALER", "matcher in charge", "matcher that stands by", "places in the journal", 1_000,
+    "frames are dropped: the one who stands by asks again from where it stands",
+)  # fmt: skip
+WIRES = (ORDERS, REPLIES, EVENTS, MARKET, REPORTS, REPLICAS)
 
 _HEAD = struct.Struct("<4sHHQ")
 _MAGIC = b"OBRS"

@@ -1,4 +1,4 @@
-"""The only home of ZeroMQ: four socket kinds that never block the caller.
+"""The only home of ZeroMQ: six socket kinds that never block the caller.
 
 A context is made in the process that uses it, never before a fork: a context that crossed a fork
 sends into the void without an error. Sending tells whether the frame was taken. Receiving drains.
@@ -146,3 +146,57 @@ class Subscribe(_Socket):
     ) -> None:
         """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
         self._attach(loop, take, limit)
+
+
+class Serve(_Socket):
+    """The bound end of a ROUTER↔DEALER wire: frames come with the name of who sent them."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.ROUTER, limit)
+        # A peer that has gone, or takes nothing, is an error to see and not a silent loss.
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+
+    def send(self, peer: bytes, frame: bytes) -> bool:
+        """Hand over one frame for `peer`; False when it has gone or takes no more."""
+        try:
+            self._socket.send_multipart((peer, frame), zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                return False
+            raise
+        return True
+
+    def drain(self, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield up to `limit` frames that wait now, each with the name of its sender."""
+        for _ in range(limit):
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            # Whatever a stranger sends, only name and frame are looked at.
+            yield parts[0], parts[-1]
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for a frame; False when none came in time."""
+        return self._wait(timeout_ms)
+
+
+class Ask(_Socket):
+    """The connecting end of a ROUTER↔DEALER wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.DEALER, limit)
+        # Nothing is kept for one who is not there: what is asked is asked anew when it comes.
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
+
+    def send(self, frame: bytes) -> bool:
+        """Hand over one frame; False when nobody is there to take it."""
+        return self._send(frame)
+
+    def drain(self, limit: int) -> Iterator[bytes]:
+        """Yield up to `limit` frames that wait now, without waiting for more."""
+        return self._drain(limit)
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for a frame; False when none came in time."""
+        return self._wait(timeout_ms)

@@ -60,7 +60,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         store = ("postgres",)
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
-        *_matchers(standby=settings.matcher.standby),
+        *_matchers(standby=settings.matcher.standby, both=settings.journal.replicas > 0),
         Program(
             "snapshotter",
             python("matcher.snapshotter"),
@@ -111,10 +111,14 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
-def _matchers(*, standby: bool) -> list[Program]:
-    """Return the matcher and, when asked for, the one behind it; which is which may change."""
+def _matchers(*, standby: bool, both: bool) -> list[Program]:
+    """Return the matcher and, when asked for, the one behind it; which is which may change.
+
+    `both`: the first may not be ready before the second confirms what it does.
+    """
     first = Program("matcher", python("matcher", "matcher"), needs=("kernel",))
-    second = Program("matcher-2", python("matcher", "matcher-2"), needs=("matcher",))
+    needed = "kernel" if both else "matcher"
+    second = Program("matcher-2", python("matcher", "matcher-2"), needs=(needed,))
     return [first, second] if standby else [first]
 
 

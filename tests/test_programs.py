@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from conf.sections import Database, Matcher, Ws
+from conf.sections import Database, Journal, Matcher, Ws
 from conf.settings import Settings
 from supervision.programs import stop_order, table
 
@@ -38,3 +38,16 @@ def test_a_standby_is_a_second_matcher_only_when_asked_for(tmp_path: Path) -> No
 
     assert matchers(standby=False) == ["matcher"]
     assert matchers(standby=True) == ["matcher", "matcher-2"]
+
+
+def test_a_standby_whose_receipts_are_waited_for_starts_beside_the_matcher(tmp_path: Path) -> None:
+    def needed(replicas: int) -> tuple[str, ...]:
+        settings = replace(
+            _settings(1), matcher=Matcher(standby=True), journal=Journal(replicas=replicas)
+        )
+        programs, _ = table(settings, tmp_path)
+        return next(one.needs for one in programs if one.name == "matcher-2")
+
+    assert needed(0) == ("matcher",)
+    # The first may not be ready before the second has confirmed what it journals.
+    assert needed(1) == ("kernel",)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.sockets import Publish, Pull, Push, Subscribe
+from runtime.sockets import Ask, Publish, Pull, Push, Serve, Subscribe
 
 DEADLINE_S = 10
 
@@ -183,3 +183,39 @@ def test_on_a_loop_nothing_that_came_is_left_lying(here: str) -> None:
         return found
 
     assert asyncio.run(play()) == [number.to_bytes(2, "little") for number in range(500)]
+
+
+def test_one_who_serves_knows_who_asked_and_answers_that_one(here: str) -> None:
+    serve, one, other = Serve(100), Ask(100), Ask(100)
+    serve.bind(here)
+    for wire in (one, other):
+        wire.connect(here)
+    until(lambda: one.send(b"from one"))
+    until(lambda: other.send(b"from other"))
+    heard: dict[bytes, bytes] = {}
+    while len(heard) < 2:
+        serve.wait(50)
+        heard |= {frame: peer for peer, frame in serve.drain(10)}
+    assert serve.send(heard[b"from one"], b"to one")
+    assert serve.send(heard[b"from other"], b"to other")
+    for wire, frame in ((one, b"to one"), (other, b"to other")):
+        assert wire.wait(DEADLINE_S * 1000)
+        assert list(wire.drain(10)) == [frame]
+    # Who has gone cannot be answered, and that is said.
+    one.close()
+    until(lambda: not serve.send(heard[b"from one"], b"anybody?"))
+    for wire in (serve, other):
+        wire.close()
+
+
+def test_nothing_is_kept_for_a_server_that_is_not_there(here: str) -> None:
+    ask = Ask(100)
+    ask.connect(here)
+    assert not ask.send(b"too early")
+    serve = Serve(100)
+    serve.bind(here)
+    until(lambda: ask.send(b"in time"))
+    assert serve.wait(DEADLINE_S * 1000)
+    assert [frame for _, frame in serve.drain(10)] == [b"in time"]
+    for wire in (serve, ask):
+        wire.close()
