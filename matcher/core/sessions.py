@@ -56,6 +56,8 @@ def check_phase_change(core: Core, cmd: Command) -> int:
     if cmd.instrument >= core.state.instruments:
         return RejectReason.UNKNOWN_INSTRUMENT
     market = core.markets[cmd.instrument]
+    if cmd.expire_ns < 0:
+        return RejectReason.INVALID_FIELDS
     if cmd.price < 0 or cmd.price > market.top:
         return RejectReason.INVALID_PRICE
     if not may_follow(market, core.instruments[cmd.instrument].phase, cmd.term):

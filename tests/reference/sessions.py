@@ -23,6 +23,8 @@ def set_phase(venue: Venue) -> None:
     instrument = venue.instrument(asked.instrument)
     if instrument is None:
         tell_command_rejected(venue, RejectReason.UNKNOWN_INSTRUMENT)
+    elif asked.expire_ns < 0:
+        tell_command_rejected(venue, RejectReason.INVALID_FIELDS)
     elif not 0 <= asked.price <= instrument.top:
         tell_command_rejected(venue, RejectReason.INVALID_PRICE)
     elif not _may_follow(instrument, asked.term):
