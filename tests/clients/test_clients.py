@@ -12,6 +12,8 @@ from tests.system.exchange_fixture import Exchange
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 CCXT = "ccxt==4.5.90"
 PYTHON_BINANCE = "python-binance==1.0.37"
+NPM_SPOT = "@binance/spot@32.0.4"
+NPM_BINANCE = "binance@3.6.5"
 _numbers = itertools.count(1)
 
 
@@ -38,12 +40,17 @@ def test_every_case_of_a_client_holds(market: Exchange, program: str, package: s
 
 @pytest.mark.parametrize(
     ("program", "package"),
-    [("npm_spot.mjs", "@binance/spot@32.0.4"), ("npm_binance.mjs", "binance@3.6.5")],
+    [
+        ("npm_spot.mjs", NPM_SPOT),
+        ("npm_spot_streams.mjs", NPM_SPOT),
+        ("npm_binance.mjs", NPM_BINANCE),
+        ("npm_binance_streams.mjs", NPM_BINANCE),
+    ],
 )
 def test_every_case_of_a_client_in_javascript_holds(
     market: Exchange, program: str, package: str
 ) -> None:
-    check(market, program, modules(Path(program).stem, package))
+    check(market, program, modules(Path(program).stem.removesuffix("_streams"), package))
 
 
 def check(market: Exchange, program: str, interpreter: Path) -> None:
