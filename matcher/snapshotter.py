@@ -1,9 +1,9 @@
 """The snapshotter: follow the journal with an engine of its own, and write down its state.
 
-`python -m matcher.snapshotter`, started by the supervisor at the lowest priority. The matcher never stops for
-a snapshot and never notices one; the price is a second copy of the state and every command applied
-once more, in bursts. A snapshot gets its name only after it was read back into a third engine that
-came to the same digest.
+`python -m matcher.snapshotter`, started by the supervisor; once it is ready it has the lowest priority. The
+matcher never stops for a snapshot and never notices one; the price is a second copy of the state and every
+command applied once more, in bursts. A snapshot gets its name only after it was read back into a third
+engine that came to the same digest.
 
 It also clears away what the settings allow: old snapshots, and segments that nobody needs any more.
 Killed at any moment it leaves at most a draft behind.
@@ -162,7 +162,6 @@ def prove(draft: Path, engine: Engine) -> None:
 
 def serve(service: Service, settings: Settings) -> None:
     """Follow and write snapshots until told to stop."""
-    os.nice(_NICE)
     policy = settings.journal
     board = Reader(service.run)
     try:
@@ -174,6 +173,8 @@ def serve(service: Service, settings: Settings) -> None:
     except (CorruptJournal, WrongVersion) as error:
         raise BadConfiguration(str(error)) from error
     service.ready(snapshot=keeper.last_seq)
+    # Not before: on a machine that is always busy a start at this priority never ended.
+    os.nice(_NICE)
     taken_ns = clock.steady_ns()
     while not service.stopping:
         service.beat(snapshot=keeper.last_seq)
