@@ -81,12 +81,12 @@ def test_every_single_wrong_byte_is_noticed(path: Path) -> None:
 def place_of(path: Path, part: str) -> int:
     """Return an offset that lies in a part of the snapshot, by the format's own rules."""
     content = path.read_bytes()
-    first_block = HEAD_SIZE + int.from_bytes(content[16:20], "little") + 8
+    first_block = HEAD_SIZE + int.from_bytes(content[12:16], "little") + 8
     layout = int.from_bytes(content[first_block + 32 : first_block + 36], "little")
     return {
         "magic": 0,
         "version": 8,
-        "head": 20,
+        "head": 17,
         "check of the head": HEAD_SIZE - 1,
         "note": HEAD_SIZE + 3,
         "checksum of the note": first_block - 1,
