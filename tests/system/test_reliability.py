@@ -1,4 +1,4 @@
-"""Worst days of a whole exchange: the disk is full, and the books are held against the journal."""
+"""Worst days of a whole exchange: a full disk, lost answers, books that are held against the journal."""
 
 import json
 import os
@@ -6,6 +6,9 @@ import re
 import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -35,6 +38,47 @@ def place(client: RestClient, keys: Keys, text: str) -> str:
     except Rejected as refusal:
         return str(refusal)
     return ""
+
+
+def status_of(client: RestClient, keys: Keys, text: str) -> str:
+    """Ask what became of an order: its status, or the code of the refusal."""
+    about = {"symbol": "BTCUSDT", "origClientOrderId": text}
+    try:
+        return str(client.signed("GET", "/api/v3/order", keys, **about)["status"])
+    except Rejected as refusal:
+        return str(refusal).partition(" ")[0]
+
+
+def open_orders(client: RestClient, keys: Keys) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.signed("GET", "/api/v3/openOrders", keys, symbol="BTCUSDT")
+    return found
+
+
+def impatient(client: RestClient) -> RestClient:
+    """A client at the same door that waits a fifth of a second for an answer, and hangs up."""
+    return RestClient(client.connection.host, client.connection.port, timeout_s=0.2)
+
+
+@contextmanager
+def silent_matcher(venue: Exchange) -> Iterator[None]:
+    """Let the matcher stand still meanwhile; it may be killed meanwhile, too."""
+    pid = int(venue.process("matcher")["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def kill_matcher(venue: Exchange) -> None:
+    """Kill the matcher and wait until there is another."""
+    pid = int(venue.process("matcher")["pid"])
+    os.kill(pid, signal.SIGKILL)
+    venue.until(
+        lambda: venue.process("matcher")["pid"] not in (0, pid) and venue.is_whole(),
+        "a new matcher",
+    )
 
 
 def test_with_a_full_disk_orders_are_refused_at_once_until_there_is_room(venue: Exchange) -> None:
@@ -72,9 +116,7 @@ def test_with_a_full_disk_orders_are_refused_at_once_until_there_is_room(venue: 
 def test_a_resend_after_a_kill_is_a_duplicate_or_finds_no_order(venue: Exchange) -> None:
     keys, client = venue.account("berta", "USDT=10000000"), venue.client()
     assert place(client, keys, "once") == ""
-    pid = int(venue.process("matcher")["pid"])
-    os.kill(pid, signal.SIGKILL)
-    venue.until(lambda: venue.process("matcher")["pid"] not in (0, pid), "a new matcher")
+    kill_matcher(venue)
 
     def asked_again() -> str:
         return place(client, keys, "once")
@@ -82,8 +124,53 @@ def test_a_resend_after_a_kill_is_a_duplicate_or_finds_no_order(venue: Exchange)
     venue.until(
         lambda: asked_again().startswith("-2010 Duplicate order sent."), "the order is known"
     )
-    about = {"symbol": "BTCUSDT", "origClientOrderId": "once"}
-    assert client.signed("GET", "/api/v3/order", keys, **about)["status"] == "NEW"
+    assert status_of(client, keys, "once") == "NEW"
+
+
+def test_an_order_whose_answer_was_lost_is_found_and_refused_as_a_duplicate(
+    venue: Exchange,
+) -> None:
+    keys, client = venue.account("doris", "USDT=10000000"), venue.client()
+    with silent_matcher(venue):
+        # This client gives up and hangs up; the order waits on the wire.
+        assert place(impatient(client), keys, "lost").startswith("no answer")
+    venue.until(lambda: status_of(client, keys, "lost") == "NEW", "the order is carried out")
+    kill_matcher(venue)
+    venue.until(lambda: status_of(client, keys, "lost") == "NEW", "the order is there again")
+    assert place(client, keys, "lost").startswith("-2010 Duplicate order sent.")
+    assert [one["clientOrderId"] for one in open_orders(client, keys)] == ["lost"]
+
+
+def test_an_order_that_died_with_the_matcher_can_be_asked_for_and_sent_again(
+    venue: Exchange,
+) -> None:
+    keys, client = venue.account("emma", "USDT=10000000"), venue.client()
+    texts = [f"e{number}" for number in range(3)]
+    for text in texts:
+        with silent_matcher(venue):
+            assert place(client, keys, text).startswith("-1007")
+            kill_matcher(venue)
+        venue.until(
+            lambda text=text: status_of(client, keys, text) in ("NEW", "-2013"), "an answer"
+        )
+        # Whatever was the case: after this it is there, once.
+        said = place(client, keys, text)
+        assert said == "" or said.startswith("-2010 Duplicate order sent."), said
+        assert status_of(client, keys, text) == "NEW"
+    assert [one["clientOrderId"] for one in open_orders(client, keys)] == texts
+
+
+def test_a_cancel_whose_answer_was_lost_is_known_to_have_happened(venue: Exchange) -> None:
+    keys, client = venue.account("frida", "USDT=10000000"), venue.client()
+    assert place(client, keys, "ended") == ""
+    about = {"symbol": "BTCUSDT", "origClientOrderId": "ended"}
+    with silent_matcher(venue), pytest.raises(Unknown):
+        impatient(client).signed("DELETE", "/api/v3/order", keys, **about)
+    venue.until(lambda: not open_orders(client, keys), "the cancel is carried out")
+    kill_matcher(venue)
+    venue.until(lambda: status_of(client, keys, "ended") == "CANCELED", "the order's last state")
+    with pytest.raises(Rejected, match="-2011"):
+        client.signed("DELETE", "/api/v3/order", keys, **about)
 
 
 def test_the_database_is_held_against_the_journal_while_the_exchange_runs(venue: Exchange) -> None:
