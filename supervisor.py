@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import commands
 from commands import Refused
 from conf.sections import Office
-from conf.settings import Settings, WrongSetting, load, to_environ
+from conf.settings import LIVE_FILE, Settings, WrongSetting, load, to_environ
 from runtime import clock, endpoints, log
 from runtime.postgres import NoPostgres
 from runtime.service import BadConfiguration
@@ -29,6 +30,9 @@ from supervision.arbiter import Arbiter
 from supervision.notify import Notifier
 from supervision.pids import send
 from supervision.programs import stop_order, table
+from supervision.states import Process
+from supervision.view import view_on
+from supervision.wishes import Wishes
 
 SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
@@ -64,28 +68,39 @@ def up(args: argparse.Namespace) -> int:
     run = endpoints.run_dir(settings.data_dir)
     _check_length(run)
     claim.end_leftovers(run, settings.supervision.stop_timeout_s)
+    wishes = Wishes(settings, run, _settings)
     settings = _with_free_ports(settings)
     _check_machine(settings)
     programs, full = table(settings, run)
+    view = None if args.plain else view_on(run, sys.stdout, sys.stderr, os.environ)
+    page_of = status.StatusFile(run, full)
 
     def announce() -> None:
         seconds = (clock.steady_ns() - begun_ns) / 1e9
         logger.info("up %s", log.facts(seconds=seconds))
         print(page.welcome(full, settings.database.dsn, seconds), flush=True)
 
+    def publish(processes: Sequence[Process]) -> None:
+        page_of.write(processes)
+        if view:
+            view.draw(processes)
+
     arbiter = Arbiter(
         programs,
         stop_order(programs),
         settings.supervision,
         run,
-        {**os.environ, **to_environ(full)},
+        {**os.environ, **to_environ(full), "OPENBOURSE_LIVE": str(run / LIVE_FILE)},
         announce=announce,
-        publish=status.StatusFile(run, full).write,
+        publish=publish,
         notifier=Notifier(os.environ),
+        wishes=wishes,
     )
     try:
         code = arbiter.serve()
     finally:
+        if view:
+            view.close()
         held.release()
     status.remove(run)
     logger.info("down")
@@ -130,6 +145,9 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     one.add_argument("--rest-port", type=int, help="port of REST and the terminal (3000)")
     one.add_argument("--ws-port", type=int, help="port of the WebSocket streams (4000)")
     one.add_argument("--office-port", type=int, help="port of metrics and administration (3100)")
+    one.add_argument(
+        "--plain", action="store_true", help="no live view on a terminal, only the log"
+    )
     one.add_argument("--no-demo", action="store_true", help="no demo accounts, no simulated market")
     one.set_defaults(run=up)
     one = _word(places, "down", "stop it and wait until it is down")

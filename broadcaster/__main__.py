@@ -5,6 +5,7 @@ import contextlib
 import functools
 import resource
 import sys
+from dataclasses import asdict
 
 import uvloop
 
@@ -14,12 +15,13 @@ from broadcaster.live_market import LiveMarket
 from broadcaster.server import Server
 from broadcaster.start import start
 from broadcaster.user_streams import Journal
-from conf.settings import Settings
+from conf.settings import Settings, load
 from protocol.board_reads import Board
+from runtime import log
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.pipe import replay_events
-from runtime.service import BadConfiguration, Service
+from runtime.service import BadConfiguration, Service, door
 from runtime.shared import NotPublished, Reader, queue_requests
 from runtime.sockets import Subscribe
 
@@ -60,13 +62,17 @@ async def _broadcast(settings: Settings, process: Service) -> None:
     )
     await _wait_for_matcher(board, process)
     try:
-        await server.start()
+        await server.start(door())
     except OSError as error:
         raise BadConfiguration(
             f"cannot listen on {settings.ws.host}:{settings.ws.port}: {error}; free the port or set ws.port"
         ) from error
     process.ready(host=settings.ws.host, port=server.port)
     while not process.stopping and not failures:
+        if process.has_news:
+            process.has_news = False
+            server.ws = load().ws
+            process.log.info("settings taken %s", log.facts(**asdict(server.ws)))
         process.beat(connections=server.connections, delivered=server.delivered)
         delays.connections.set(server.connections)
         delays.delivered.set(server.delivered)

@@ -8,7 +8,9 @@ Three clocks run beside: the windows of depth streams, and a look at every conne
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from websockets.frames import CloseCode
 
@@ -39,6 +41,8 @@ SWEEP_S = 600
 SPARE_CONNECTIONS = 256
 """Sockets beyond the limit that still get a proper refusal; further ones are just closed."""
 GOODBYE_S = 2.0
+HANDSHAKE_TURNS, HANDSHAKE_TURN_S = 50, 0.01
+"""How long a server that stops waits for handshakes that have begun."""
 FRAMES_AT_ONCE = 16
 """Frames taken in before the loop turns to the connections; one may hold thousands of events."""
 
@@ -100,21 +104,18 @@ class Server:
         assert self._listener is not None, "not started"
         return int(self._listener.sockets[0].getsockname()[1])
 
-    async def start(self) -> None:
-        """Learn the instruments, take the feed and listen.
+    async def start(self, door: socket.socket | None = None) -> None:
+        """Learn the instruments, take the feed and listen, at a bound socket when there is one.
 
         Raises: OSError when the address cannot be had.
         """
         loop = asyncio.get_running_loop()
         self._feed.learn()
         self._sessions.learn()
-        self._listener = await loop.create_server(
-            lambda: Connection(self),
-            self.ws.host,
-            self.ws.port,
-            backlog=1024,
-            reuse_port=self.ws.workers > 1,
-        )
+        place: dict[str, Any] = {"sock": door} if door else {
+            "host": self.ws.host, "port": self.ws.port, "reuse_port": self.ws.workers > 1,
+        }  # fmt: skip
+        self._listener = await loop.create_server(lambda: Connection(self), backlog=1024, **place)
         self._source.attach(loop, self._take, FRAMES_AT_ONCE)
         self._every(FAST_WINDOW_S, self._close_fast_windows)
         self._every(self.ws.depth_interval_ms / 1000, self._close_slow_windows)
@@ -135,6 +136,7 @@ class Server:
             self._listener.close()
         for keeper in self._keepers:
             keeper.cancel()
+        await self._finish_handshakes()
         self._flush()
         for timer in self._timers.values():
             timer.cancel()
@@ -148,6 +150,13 @@ class Server:
                 await asyncio.wait_for(self._empty.wait(), GOODBYE_S)
         for connection in list(self._connections):
             connection.abort()
+
+    async def _finish_handshakes(self) -> None:
+        """Let who has just connected be a client before it is told goodbye: it would see a broken connection."""
+        for _ in range(HANDSHAKE_TURNS):
+            if not any(one.is_opening for one in self._connections):
+                return
+            await asyncio.sleep(HANDSHAKE_TURN_S)
 
     def arrived(self, connection: Connection, address: str) -> str | None:
         """Count a connection in; the text of the refusal when there is no room."""

@@ -20,6 +20,8 @@ WORDS = {
     "audit": "who did what to the exchange, and when",
     "backup": "copy the whole exchange to a directory, also while it runs",
     "restore": "make an exchange of a backup, in an empty data directory",
+    "restart": "start running processes again, without a request that fails",
+    "reload": "take changed settings that can change while the exchange runs",
     "trace": "one order's life, with the time of each stage",
     "replay": "play a recorded order flow through the core or the running exchange",
     "simulate": "simulated traders that keep the market alive; or a recorded flow, live",

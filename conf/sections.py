@@ -1,21 +1,8 @@
 """The sections of the settings: every field with its unit, range, default and why."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def setting(
-    default: Any,
-    why: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare one field of a section."""
-    about = {"why": why, "unit": unit, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=about)
+from conf.declare import BOTH_DOORS, REST_DOOR, SNAPSHOTS, WATCH, setting
 
 
 @dataclass(frozen=True)
@@ -28,31 +15,37 @@ class Rest:
         1, "one worker per spare core; a worker is never the limit of the matcher", low=1, high=64
     )
     answer_timeout_s: float = setting(
-        10.0, "then the answer is -1007, status unknown", unit="s", low=0.1, high=60
+        10.0, "then the answer is -1007, status unknown", unit="s", low=0.1, high=60, live=REST_DOOR
     )
     history_wait_s: float = setting(
-        2.0, "how long a read waits for the writer's watermark before 503", unit="s", low=0, high=30
+        2.0,
+        "how long a read waits for the writer's watermark before 503",
+        unit="s",
+        low=0,
+        high=30,
+        live=REST_DOOR,
     )
     max_body_bytes: int = setting(
-        65536, "largest request body", unit="bytes", low=1024, high=1 << 24
+        65536, "largest request body", unit="bytes", low=1024, high=1 << 24, live=REST_DOOR
     )
     recv_window_ms: int = setting(
-        5000, "recvWindow when a request brings none", unit="ms", low=1, high=60000
+        5000, "recvWindow when a request brings none", unit="ms", low=1, high=60000, live=REST_DOOR
     )
     weight_limit: int = setting(
         100_000_000,
         "request weight per address and minute; out of reach as shipped, it is your own exchange",
         low=1,
         high=10**12,
+        live=REST_DOOR,
     )
     requests_limit: int = setting(
-        100_000_000, "requests per address and 5 minutes", low=1, high=10**12
+        100_000_000, "requests per address and 5 minutes", low=1, high=10**12, live=REST_DOOR
     )
     orders_limit_10s: int = setting(
-        100_000_000, "new orders per account and 10 seconds", low=1, high=10**12
+        100_000_000, "new orders per account and 10 seconds", low=1, high=10**12, live=REST_DOOR
     )
     orders_limit_1d: int = setting(
-        100_000_000_000, "new orders per account and day", low=1, high=10**12
+        100_000_000_000, "new orders per account and day", low=1, high=10**12, live=REST_DOOR
     )
     ban_after: int = setting(
         100,
@@ -60,6 +53,7 @@ class Rest:
         "then twice as long each time, at most 3 days",
         low=1,
         high=10**9,
+        live=REST_DOOR,
     )
     limits: str = setting(
         "",
@@ -81,7 +75,9 @@ class Ws:
         high=64,
     )
     public_url: str = setting(
-        "", "where browsers reach the streams when a proxy stands before them; empty: ws.port"
+        "",
+        "where browsers reach the streams when a proxy stands before them; empty: ws.port",
+        live=BOTH_DOORS,
     )
     send_buffer_bytes: int = setting(
         65536,
@@ -89,6 +85,7 @@ class Ws:
         unit="bytes",
         low=4096,
         high=1 << 24,
+        live=BOTH_DOORS,
     )
     backlog_bytes: int = setting(
         262144,
@@ -96,14 +93,20 @@ class Ws:
         unit="bytes",
         low=16384,
         high=1 << 28,
+        live=BOTH_DOORS,
     )
-    max_streams: int = setting(1024, "streams per connection", low=1, high=10000)
+    max_streams: int = setting(1024, "streams per connection", low=1, high=10000, live=BOTH_DOORS)
     depth_interval_ms: int = setting(1000, "window of <symbol>@depth", unit="ms", low=1, high=10000)
     ping_interval_s: float = setting(
-        20.0, "a ping frame to every connection", unit="s", low=1, high=3600
+        20.0, "a ping frame to every connection", unit="s", low=1, high=3600, live=BOTH_DOORS
     )
     pong_timeout_s: float = setting(
-        60.0, "no pong for so long closes the connection", unit="s", low=1, high=3600
+        60.0,
+        "no pong for so long closes the connection",
+        unit="s",
+        low=1,
+        high=3600,
+        live=BOTH_DOORS,
     )
     tick_ms: float = setting(
         2.0,
@@ -111,6 +114,7 @@ class Ws:
         unit="ms",
         low=0,
         high=100,
+        live=BOTH_DOORS,
     )
     slow_reader_s: float = setting(
         10.0,
@@ -118,24 +122,31 @@ class Ws:
         unit="s",
         low=0.1,
         high=600,
+        live=BOTH_DOORS,
     )
     messages_limit: int = setting(
         50,
         "frames a client may send in a second, pings and pongs too; the dialect's own limit is 5",
         low=1,
         high=100_000,
+        live=BOTH_DOORS,
     )
     max_connections: int = setting(
-        10_000, "open connections; the next one is answered 503", low=1, high=1 << 20
+        10_000,
+        "open connections; the next one is answered 503",
+        low=1,
+        high=1 << 20,
+        live=BOTH_DOORS,
     )
     connects_limit: int = setting(
         100_000,
         "connections an address may open in 5 minutes; the dialect's own limit is 300",
         low=1,
         high=10**9,
+        live=BOTH_DOORS,
     )
     connection_s: float = setting(
-        86400.0, "a connection ends when it is so old", unit="s", low=1, high=10**9
+        86400.0, "a connection ends when it is so old", unit="s", low=1, high=10**9, live=BOTH_DOORS
     )
 
 
@@ -193,12 +204,17 @@ class Journal:
         unit="s",
         low=1,
         high=86400,
+        live=SNAPSHOTS,
     )
     snapshot_every_commands: int = setting(
-        5_000_000, "and sooner after so many commands", low=1, high=10**12
+        5_000_000, "and sooner after so many commands", low=1, high=10**12, live=SNAPSHOTS
     )
     snapshots_kept: int = setting(
-        3, "the newest so many; an older one is used when a newer one is damaged", low=1, high=1000
+        3,
+        "the newest so many; an older one is used when a newer one is damaged",
+        low=1,
+        high=1000,
+        live=SNAPSHOTS,
     )
     keep: str = setting(
         "all",
@@ -330,22 +346,38 @@ class Supervision:
     """How the supervisor watches."""
 
     backoff_first_s: float = setting(
-        0.2, "wait before the first restart of a process that died", unit="s", low=0.01, high=60
+        0.2,
+        "wait before the first restart of a process that died",
+        unit="s",
+        low=0.01,
+        high=60,
+        live=WATCH,
     )
     backoff_limit_s: float = setting(
-        10.0, "longest wait between restarts", unit="s", low=0.1, high=600
+        10.0, "longest wait between restarts", unit="s", low=0.1, high=600, live=WATCH
     )
     healthy_after_s: float = setting(
-        10.0, "a process that ran so long starts its backoff anew", unit="s", low=0.1, high=600
+        10.0,
+        "a process that ran so long starts its backoff anew",
+        unit="s",
+        low=0.1,
+        high=600,
+        live=WATCH,
     )
     ready_timeout_s: float = setting(
-        120.0, "a process that is not ready by then is started again", unit="s", low=1, high=3600
+        120.0,
+        "a process that is not ready by then is started again",
+        unit="s",
+        low=1,
+        high=3600,
+        live=WATCH,
     )
     start_tries: int = setting(
         5,
         "a process that dies so often before the exchange has been up once ends the start",
         low=1,
         high=1000,
+        live=WATCH,
     )
     silence_limit_s: float = setting(
         20.0,
@@ -354,6 +386,7 @@ class Supervision:
         unit="s",
         low=2,
         high=3600,
+        live=WATCH,
     )
     stopped_limit_s: float = setting(
         5.0,
@@ -361,9 +394,10 @@ class Supervision:
         unit="s",
         low=0.1,
         high=3600,
+        live=WATCH,
     )
     stop_timeout_s: float = setting(
-        15.0, "then a process that does not stop is killed", unit="s", low=1, high=600
+        15.0, "then a process that does not stop is killed", unit="s", low=1, high=600, live=WATCH
     )
     log_level: str = setting(
         "INFO", "how much the log says", choices=("DEBUG", "INFO", "WARNING", "ERROR")

@@ -5,6 +5,7 @@ variables `OPENBOURSE_SECTION_FIELD` (OPENBOURSE_DATA_DIR for the data directory
 or a value out of range is refused with the name, what was found and what is allowed.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from conf.sections import (
 )
 
 SHIPPED = Path(__file__).parent
+LIVE_FILE = "live.json"
+"""In the run-time directory: the live settings in force, see `conf/live.py`."""
 
 
 class WrongSetting(ValueError):
@@ -76,6 +79,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     if path := environ.get("OPENBOURSE_CONFIG"):
         tables.append(_read(Path(path)))
     tables.append(_from_environ(environ))
+    if (live := environ.get("OPENBOURSE_LIVE")) and Path(live).exists():
+        tables.append(json.loads(Path(live).read_text()))
     top: dict[str, Any] = {}
     sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
     for table in tables:

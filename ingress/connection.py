@@ -29,6 +29,8 @@ Lane = Mapping[tuple[bytes, bytes], Serve]
 HEAD_LIMIT = 32 * 1024
 ARRIVAL_LIMIT_S = 30.0
 LINGER_S = 1.0
+DRAIN_S = 2.0
+"""A worker that stops ends an idle connection after so long; on one that asks before, it answers, and says that it ends."""
 CONNECTIONS_LIMIT = 10_000
 _IDLE, _HEAD, _BODY = range(3)
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
@@ -93,6 +95,31 @@ class Connection(HttpToolsProtocol):
         self._watcher.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Take the requests that clients have sent without knowing that the worker stops (called by the server).
+
+        To close an idle connection at once would fail a request that is on its way.
+        """
+        setattr(self.app, "leaves", True)  # noqa: B010 - an ASGI application has no such member by itself
+        self._end_after(self.cycle)
+        self.loop.call_later(DRAIN_S, self._end_if_idle)
+
+    @property
+    def _leaves(self) -> bool:
+        return getattr(self.app, "leaves", False)
+
+    def _end_after(self, cycle: Any) -> None:
+        """Make the answer to this request the connection's last one, and say so in it."""
+        if cycle is None or cycle.response_complete:
+            return
+        cycle.keep_alive = False
+        if type(cycle) is not LaneCycle:
+            cycle.default_headers = [*cycle.default_headers, (b"connection", b"close")]
+
+    def _end_if_idle(self) -> None:
+        if self._state == _IDLE and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+
     def data_received(self, data: bytes) -> None:
         """Take bytes as they come."""
         if self._refused:
@@ -129,6 +156,7 @@ class Connection(HttpToolsProtocol):
             serve = self._lane.get((self.parser.get_method(), path))
             if serve is not None:
                 kept = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+                kept = kept and not self._leaves
                 self.cycle = LaneCycle(serve, query, keep_alive=kept)
                 return
         url, headers = self.url, self.headers
@@ -137,6 +165,8 @@ class Connection(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
         super().on_headers_complete()
+        if self._leaves:
+            self._end_after(self.pipeline[0][0] if self.pipeline else self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""

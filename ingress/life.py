@@ -57,6 +57,8 @@ class Life:
         self.ws_api: WsApi | None = None
         """Where connections go that are upgraded."""
         self.body_limit = settings.rest.max_body_bytes
+        self.leaves = False
+        """The worker stops: each answer is the last one of its connection."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

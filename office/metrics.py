@@ -20,11 +20,9 @@ from prometheus_client.registry import Collector
 
 from runtime.meters import BOUNDS_NS, Reading, readings
 from supervision import status
-from supervision.pids import born
+from supervision.pids import born, usage
 
 STATES = ("starting", "ready", "running", "backoff", "stopping", "stopped", "fatal", "gone")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 FACTS = {
     ("matcher", "seq"): ("openbourse_seq", "Last command that was applied."),
@@ -144,7 +142,7 @@ def _of_system(run: Path, entries: list[dict[str, Any]]) -> Iterator[Metric]:
     )
     for entry in entries:
         for pid in (entry["pid"], *entry["workers"]):
-            if found := _usage(pid) if pid else None:
+            if found := usage(pid) if pid else None:
                 key = [entry["name"], str(pid)]
                 memory.add_metric(key, found[0])
                 own.add_metric(key, found[1])
@@ -157,20 +155,6 @@ def _of_system(run: Path, entries: list[dict[str, Any]]) -> Iterator[Metric]:
         "Room in the run-time directory's file system.",
         value=disk.f_bavail * disk.f_frsize,
     )
-
-
-def _usage(pid: int) -> tuple[float, float, float, float] | None:
-    """Return resident and private bytes, open descriptors and processor seconds; None: not to be had."""
-    try:
-        proc = Path(f"/proc/{pid}")
-        _, resident, shared = (proc / "statm").read_text().split()[:3]
-        fields = (proc / "stat").read_text().rpartition(")")[2].split()
-        files = sum(1 for _ in (proc / "fd").iterdir())
-    except (OSError, ValueError):
-        return None
-    private = int(resident) - int(shared)
-    seconds = (int(fields[11]) + int(fields[12])) / _TICKS
-    return int(resident) * _PAGE, private * _PAGE, files, seconds
 
 
 def _of_meters(found: Iterable[Reading]) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ from matcher.recovery import journal_folder, snapshot_folder
 from protocol.board_reads import Board
 from protocol.terms import SessionPhase
 from runtime import clock
-from runtime.meters import BOUNDS_NS, Reading, readings
+from runtime.meters import BOUNDS_NS, Reading, readings, total
 from runtime.segments import segments_in
 from runtime.shared import NotPublished, Reader
 from runtime.snapshot import snapshots_in
@@ -32,20 +32,20 @@ def whole(data_dir: Path, run_dir: Path) -> dict[str, Any]:
         "watermark_lag_events": max(0, event_seq - int(writer.get("watermark", event_seq))),
         "instruments": _market(run_dir),
         "queues": {
-            "pending_commands": _sum(alive, "openbourse_pending_commands"),
-            "pending_events": _sum(alive, "openbourse_pending_events"),
+            "pending_commands": total(alive, "openbourse_pending_commands"),
+            "pending_events": total(alive, "openbourse_pending_events"),
         },
         "drops": {
             name: matcher.get(name, 0)
             for name in ("dropped_commands", "dropped_replies", "dropped_events", "wrong_frames")
         },
         "totals": {
-            "commands": _sum(alive, "openbourse_commands_total"),
-            "requests": _sum(alive, "openbourse_requests_total"),
-            "written_events": _sum(alive, "openbourse_written_events_total"),
-            "delivered_messages": _sum(alive, "openbourse_delivered_messages_total"),
+            "commands": total(alive, "openbourse_commands_total"),
+            "requests": total(alive, "openbourse_requests_total"),
+            "written_events": total(alive, "openbourse_written_events_total"),
+            "delivered_messages": total(alive, "openbourse_delivered_messages_total"),
         },
-        "connections": _sum(alive, "openbourse_connections"),
+        "connections": total(alive, "openbourse_connections"),
         "latency": _latency(alive),
         "latency_bounds_ns": list(BOUNDS_NS),
         "journal": _files(segments_in(journal_folder(data_dir))),
@@ -83,10 +83,6 @@ def _latency(alive: list[Reading]) -> dict[str, dict[str, Any]]:
         }
         for name, (*buckets, total_ns) in found.items()
     }
-
-
-def _sum(alive: list[Reading], name: str) -> int:
-    return sum(one.cells[0] for one in alive if one.meter.name == name)
 
 
 def _files(paths: list[Path]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ FILE = "audit.jsonl"
 _FIRST = "0" * 64
 
 
-def _user() -> str:
+def user() -> str:
+    """Return who runs this process, in the trail's words."""
     try:
         return f"{getpass.getuser()} at the command line"
     except (KeyError, OSError):
@@ -43,7 +44,7 @@ def note(data_dir: Path, what: str, asked: Mapping[str, Any], outcome: str, seq:
     """
     entry = {
         "at": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "who": WHO.get() or _user(),
+        "who": WHO.get() or user(),
         "what": what,
         "asked": {name: _plain(value) for name, value in asked.items()},
         "outcome": outcome,

@@ -10,7 +10,7 @@ import json
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -145,6 +145,23 @@ def readings(run: Path) -> Iterator[Reading]:
         for one in meters:
             yield Reading(process, pid, one, tuple(cells[at : at + one.cells]))
             at += one.cells
+
+
+def total(found: Iterable[Reading], name: str) -> int:
+    """Return the sum of a counter or gauge over all processes."""
+    return sum(one.cells[0] for one in found if one.meter.name == name)
+
+
+def quantile_ns(buckets: Sequence[int], share: float) -> float:
+    """Return below what the given share of the durations lies, straight within its bucket; 0 of none."""
+    wanted, below = share * sum(buckets), 0
+    for number, count in enumerate(buckets):
+        if count and below + count >= wanted:
+            start = BOUNDS_NS[number - 1] if number else 0
+            end = BOUNDS_NS[number] if number < len(BOUNDS_NS) else start
+            return start + (end - start) * (wanted - below) / count
+        below += count
+    return 0.0
 
 
 def _new_file(run: Path, name: str, head: bytes, size: int) -> mmap.mmap:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,8 @@ STOPPED = 0
 CRASHED = 1
 BAD_CONFIGURATION = 78
 """EX_CONFIG: the supervisor does not start the process again."""
+DOOR = "OPENBOURSE_DOOR_FD"
+"""Names the descriptor of a bound socket that the supervisor hands over (`supervision/doors.py`)."""
 BEAT_NS = 500_000_000
 """How often a process says that it is alive."""
 
@@ -36,16 +39,22 @@ class Service:
         self.run = run
         self.log: logging.Logger = log.open_log(name, level)
         self.stopping = False
+        self.has_news = False
+        """Settings have changed: load them anew. Only who looks at it is told (SIGHUP)."""
         self._reports = Push(endpoints.REPORTS.limit)
         self._reports.connect(endpoints.address(endpoints.REPORTS, run))
         self._beaten_ns = 0
 
     def catch_signals(self) -> None:
-        """Turn SIGTERM and SIGINT into `stopping`."""
+        """Turn SIGTERM and SIGINT into `stopping`, SIGHUP into `has_news`."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.stopping = True
 
+        def take_news(number: int, frame: FrameType | None) -> None:
+            self.has_news = True
+
+        signal.signal(signal.SIGHUP, take_news)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
 
@@ -75,6 +84,12 @@ class Service:
     def _report(self, what: str, facts: dict[str, object]) -> None:
         report = {"process": self.name, "pid": os.getpid(), "report": what, **facts}
         self._reports.send(json.dumps(report).encode())
+
+
+def door() -> socket.socket | None:
+    """Return the bound socket that the supervisor handed over, if it did."""
+    number = os.environ.get(DOOR, "")
+    return socket.socket(fileno=int(number)) if number.isdecimal() else None
 
 
 def run(name: str, data_dir: Path, level: str, body: Callable[[Service], None]) -> int:

@@ -76,6 +76,11 @@ class WebSocket(asyncio.Protocol, ABC):
         """Tell whether the handshake is done and no end has been said."""
         return self._library.state is State.OPEN
 
+    @property
+    def is_opening(self) -> bool:
+        """Tell whether the handshake is still under way."""
+        return self._library.state is State.CONNECTING
+
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""
         for start in range(0, len(data), _SLICE):

@@ -20,17 +20,20 @@ from types import FrameType
 from conf.sections import Supervision
 from runtime import clock, endpoints, log
 from runtime.sockets import Pull
+from supervision.doors import Doors, inherited
 from supervision.notify import VARIABLES, Notifier
-from supervision.pids import group_of, is_stopped, send, send_group
+from supervision.pids import group_of, has_terminal, is_stopped, send, send_group
 from supervision.programs import Program
-from supervision.states import ALIVE, ENDED, SATISFIED, Due, Process, State
+from supervision.states import ALIVE, ENDED, SATISFIED, Due, Part, Process, State
+from supervision.wishes import DOORS, Wishes
 
 _LEASH = str(Path(__file__).with_name("leash.py"))
 _LONGEST_SLEEP_S = 0.5
 _PROBE_SLEEP_S = 0.02
 _LOOK_NS = 250_000_000
 """How often it is looked which processes a signal has stopped."""
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 
 
 class Arbiter:
@@ -38,7 +41,7 @@ class Arbiter:
 
     `stop_order` names those whose stop has an order (first to last); the others stop with the
     first. `announce` is called once, when all of them do their work; `publish` at every change and
-    about twice a second, with the processes, for the status file.
+    about twice a second, with the processes, for the status file. `wishes`: what may be asked of it.
     """
 
     def __init__(
@@ -52,9 +55,9 @@ class Arbiter:
         announce: Callable[[], None],
         publish: Callable[[Sequence[Process]], None],
         notifier: Notifier | None = None,
+        wishes: Wishes | None = None,
     ) -> None:
         self.processes = [Process(program, policy) for program in programs]
-        self._named = {process.program.name: process for process in self.processes}
         self._stop_order = stop_order
         self._run = run
         self._notifier = notifier or Notifier({})
@@ -62,7 +65,10 @@ class Arbiter:
         self._announce = announce
         self._publish = publish
         self._log = logging.getLogger("supervisor")
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[Process, subprocess.Popen[bytes]] = {}
+        self._doors = Doors()
+        self._wishes = wishes
+        self._had_terminal = has_terminal()
         self._signals: deque[int] = deque()
         self._wake, self._waker = socket.socketpair()
         self._reports = Pull(endpoints.REPORTS.limit)
@@ -86,6 +92,8 @@ class Arbiter:
             self._bury()
             self._hear()
             self._advance(clock.steady_ns())
+            if self._wishes and not self.stopping:
+                self._wishes.turn(self)
             self._publish(self.processes)
             self._notifier.alive()
             if self.stopping and all(one.state in ENDED for one in self.processes):
@@ -99,6 +107,9 @@ class Arbiter:
         self._stop_signals += 1
         self._log.info("stopping %s", log.facts(why=why))
         self._notifier.stopping()
+        if self._wishes:
+            self._wishes.close()
+            self._wishes = None
         if self._stop_signals > 1:
             for process in self.processes:
                 self._kill(process)
@@ -109,7 +120,7 @@ class Arbiter:
 
         for end in (self._wake, self._waker):
             end.setblocking(False)
-        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+        for number in _SIGNALS:
             # nohup asks to outlive the terminal: what was ignored at the start stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, note)
@@ -118,27 +129,52 @@ class Arbiter:
     def _obey(self) -> None:
         while self._signals:
             number = self._signals.popleft()
-            if number in _STOP_SIGNALS:
+            # A terminal that was closed takes the exchange along, as it does other programs.
+            hung_up = number == signal.SIGHUP and self._had_terminal and not has_terminal()
+            if (
+                number in _STOP_SIGNALS
+                or hung_up
+                or (number != signal.SIGCHLD and not self._wishes)
+            ):
                 self.stop(signal.Signals(number).name)
+            elif self._wishes and number == signal.SIGHUP:
+                self._wishes.wish("reload", "SIGHUP")
+            elif self._wishes and number == signal.SIGUSR1:
+                self._wishes.wish("restart", "SIGUSR1", DOORS)
 
     def _bury(self) -> None:
-        for process in self.processes:
-            child = self._children.get(process.program.name)
+        for process in list(self.processes):
+            child = self._children.get(process)
             if child is None or (status := child.poll()) is None:
                 continue
-            del self._children[process.program.name]
+            del self._children[process]
             # What the dead one had started itself must not keep its port or its locks.
             send_group(child.pid, signal.SIGKILL)
             process.died(status, clock.steady_ns())
             self._tell_end(process, child.pid)
+            self._pass_on(process)
+
+    def _pass_on(self, ended: Process) -> None:
+        """Let the one that is left of two be the only one; a door that nobody uses is shut."""
+        name = ended.program.name
+        others = [one for one in self.processes if one.program.name == name and one is not ended]
+        if not others:
+            self._doors.shut(name)
+        for other in others:
+            if ended.part is Part.SOLE:
+                other.restarts += 1
+            other.part = Part.SOLE
+            self.processes.remove(ended)
 
     def _tell_end(self, process: Process, pid: int) -> None:
         lived_s = (clock.steady_ns() - process.spawned_ns) / 1e9
         named = {"process": process.program.name, "pid": pid, "by": process.last_words}
         facts = log.facts(**named, lived_s=lived_s)
-        if process.state is State.FATAL:
+        if process.state is State.FATAL and process.part is Part.SOLE:
             self._log.critical("cannot run, see its message above; not started again: %s", facts)
             self._give_up(process)
+        elif process.part is not Part.SOLE:
+            self._log.log(logging.ERROR if process.part is Part.NEXT else logging.INFO, "ended %s", facts)  # fmt: skip
         elif process.state is State.BACKOFF:
             again_s = (process.due_ns - clock.steady_ns()) / 1e9
             self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
@@ -186,14 +222,15 @@ class Arbiter:
         except (ValueError, KeyError, TypeError, AttributeError):
             self._log.warning("unreadable report %s", log.facts(text=frame[:200]))
             return
-        process = self._named.get(name)
         # A report of an earlier life may still lie in the wire: only the present one's count.
-        if process is None or not process.pid or group_of(pid) != process.pid:
+        alive = [one for one in self.processes if one.program.name == name and one.pid]
+        process = next((one for one in alive if group_of(pid) == one.pid), None)
+        if process is None:
             return
         before = process.state
         process.heard(pid, report, facts, now_ns)
         if process.state is not before:
-            self._log.info("ready %s", log.facts(process=name, pid=process.pid))
+            self._log.info("ready %s", log.facts(process=process.name, pid=process.pid))
 
     def _advance(self, now_ns: int) -> None:
         for process in self.processes:
@@ -218,7 +255,8 @@ class Arbiter:
             self._log.info("ready %s", log.facts(process=process.program.name, pid=process.pid))
 
     def _may_start(self, process: Process) -> bool:
-        needed = [self._named[name].state for name in process.program.needs]
+        needs = process.program.needs
+        needed = [one.state for one in self.processes if one.program.name in needs]
         return process.state is State.STOPPED and all(state in SATISFIED for state in needed)
 
     def _stop_next(self, now_ns: int) -> None:
@@ -228,9 +266,10 @@ class Arbiter:
         # First who stands by: nobody shall step in for one that was asked to stop.
         waiting = [one.program.name for one in self.processes if one.stands_by]
         for name in (*waiting, *self._stop_order):
-            process = self._named[name]
-            self._ask(process, now_ns)
-            if process.state not in ENDED:
+            named = [one for one in self.processes if one.program.name == name]
+            for process in named:
+                self._ask(process, now_ns)
+            if any(one.state not in ENDED for one in named):
                 return
 
     def _ask(self, process: Process, now_ns: int) -> None:
@@ -242,18 +281,57 @@ class Arbiter:
     def _spawn(self, process: Process) -> None:
         program = process.program
         tie = [sys.executable, "-S", "-E", _LEASH, str(os.getpid()), str(int(program.stop_signal))]
+        door = self._doors.open(program)
         child = subprocess.Popen(
             [*tie, *program.argv],
-            env=self._environ | dict(program.environ),
+            env=self._environ | dict(program.environ) | inherited(door),
             stdin=subprocess.DEVNULL,
+            pass_fds=door,
             # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops in order.
             start_new_session=True,
         )
-        self._children[program.name] = child
+        self._children[process] = child
         process.spawned(child.pid, clock.steady_ns())
         hint = {"hint": program.hint} if program.hint else {}
-        self._log.info("started %s", log.facts(process=program.name, pid=child.pid, **hint))
+        self._log.info("started %s", log.facts(process=process.name, pid=child.pid, **hint))
         self._publish(self.processes)
+
+    def signal(self, process: Process, number: int) -> None:
+        """Send a signal to one process."""
+        send(process.pid, number)
+
+    def ask_to_stop(self, process: Process) -> None:
+        """Ask one process to stop; the loop starts it again unless another one has its place."""
+        self._ask(process, clock.steady_ns())
+
+    def succeed(self, process: Process) -> Process:
+        """Start a second process of the same program; the first one works on."""
+        successor = Process(process.program, self._policy)
+        successor.part = Part.NEXT
+        successor.restarts = process.restarts
+        self.processes.insert(self.processes.index(process) + 1, successor)
+        self._spawn(successor)
+        return successor
+
+    def change_over(self, process: Process, successor: Process) -> None:
+        """Let the successor be the one that counts, and the first one go."""
+        process.part, successor.part = Part.LAST, Part.SOLE
+        self.ask_to_stop(process)
+
+    def drop(self, process: Process) -> None:
+        """End a successor that is not wanted any more."""
+        self._kill(process)
+
+    def take_policy(self, policy: Supervision) -> None:
+        """Watch by other times from now on."""
+        self._policy = policy
+        for process in self.processes:
+            process.policy = policy
+
+    @property
+    def ready_timeout_s(self) -> float:
+        """How long a process may take until it does its work."""
+        return self._policy.ready_timeout_s
 
     def _kill(self, process: Process) -> None:
         if process.state in ALIVE and process.pid:
@@ -264,8 +342,11 @@ class Arbiter:
         times = [one.due_ns for one in self.processes if one.due_ns]
         until_s = max(0.0, (min(times) - now_ns) / 1e9) if times else _LONGEST_SLEEP_S
         probing = any(one.program.probe and one.state is State.STARTING for one in self.processes)
-        limit_s = _PROBE_SLEEP_S if probing else _LONGEST_SLEEP_S
+        busy = probing or (self._wishes and self._wishes.busy)
+        limit_s = _PROBE_SLEEP_S if busy else _LONGEST_SLEEP_S
         readers = [self._wake.fileno(), self._reports.fileno()]
+        if self._wishes:
+            readers.append(self._wishes.fileno())
         if select.select(readers, [], [], min(until_s, limit_s))[0]:
             try:
                 self._wake.recv(4096)

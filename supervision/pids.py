@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
 
 def born(pid: int) -> str:
     """Return what tells this life of a pid from another: its time of birth; "" when it is dead."""
@@ -37,6 +40,20 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
+def usage(pid: int) -> tuple[float, float, float, float] | None:
+    """Return resident and private bytes, open descriptors and processor seconds; None: not to be had."""
+    try:
+        proc = Path(f"/proc/{pid}")
+        _, resident, shared = (proc / "statm").read_text().split()[:3]
+        fields = (proc / "stat").read_text().rpartition(")")[2].split()
+        files = sum(1 for _ in (proc / "fd").iterdir())
+    except (OSError, ValueError):
+        return None
+    private = int(resident) - int(shared)
+    seconds = (int(fields[11]) + int(fields[12])) / _TICKS
+    return int(resident) * _PAGE, private * _PAGE, files, seconds
+
+
 def send(pid: int, number: int) -> None:
     """Send a signal to one process, if it still exists."""
     try:
@@ -51,6 +68,15 @@ def send_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal that signals can come from; one that was closed is none."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def group_of(pid: int) -> int:

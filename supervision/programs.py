@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,15 @@ SNAPSHOT_S = 600.0
 """A snapshot is written and proved without a word, at the lowest priority."""
 
 
+class Renewal(Enum):
+    """How a running program is started again while the exchange works (`renewal.py`)."""
+
+    NEVER = "it cannot be restarted while the exchange works: stop the exchange and start it"
+    WORKERS = "its workers are replaced one by one behind the socket that their master keeps"
+    SUCCESSOR = "a second process takes its door before the first one leaves"
+    PAUSE = "it stops and starts; what it has to do waits for it"
+
+
 @dataclass(frozen=True)
 class Program:
     """One line of the table: how to run it and how to tell that it does its work.
@@ -29,6 +39,7 @@ class Program:
     them. `voices`: how many of its system processes must have reported `ready`. `probe`: asked with
     its pid instead, for a program that does not report. `once`: runs to its end, which must be exit
     status 0. `hint` is logged at its start. `patience_s`: how much longer than others it may be silent.
+    `door`: host and port that the supervisor binds and hands over as a descriptor, and whether others share it.
     """
 
     name: str
@@ -42,6 +53,8 @@ class Program:
     refusal: int = BAD_CONFIGURATION
     hint: str = ""
     patience_s: float = 0.0
+    renewal: Renewal = Renewal.NEVER
+    door: tuple[str, int, bool] | None = None
 
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
@@ -51,7 +64,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     hint = "the first time, and after a change, the core is compiled: up to a minute"
     programs = [
         Program("kernel", python("matcher.warm_up"), once=True, hint=hint),
-        Program("office", python("office")),
+        Program("office", python("office"), renewal=Renewal.PAUSE),
     ]
     store: tuple[str, ...] = ()
     if not settings.database.dsn:
@@ -66,37 +79,35 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
             python("matcher.snapshotter"),
             needs=("matcher",),
             patience_s=SNAPSHOT_S,
+            renewal=Renewal.PAUSE,
         ),
         Program(
             "writer",
             python("writer"),
             needs=("matcher", *store),
             patience_s=1.5 * settings.database.statement_timeout_s,
+            renewal=Renewal.PAUSE,
         ),
-        Program(
-            "ingress",
-            python("ingress"),
-            needs=("matcher", "writer"),
-            voices=settings.rest.workers,
-        ),
-        *_broadcasters(settings.ws.workers),
+        _ingress(settings, "matcher", "writer"),
+        *_broadcasters(settings),
     ]
     if settings.redis.url:
-        programs.append(Program("relay", python("broadcaster.relay"), needs=("matcher",)))
+        relay = python("broadcaster.relay")
+        programs.append(Program("relay", relay, needs=("matcher",), renewal=Renewal.PAUSE))
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
         if settings.market.rate:
-            programs.append(Program("market", python("commands.simulate"), needs=("demo",)))
+            market = python("commands.simulate")
+            programs.append(Program("market", market, needs=("demo",), renewal=Renewal.PAUSE))
     return programs, settings
 
 
 def _mirrored(settings: Settings) -> list[Program]:
     """Return the programs of a host that takes its market from another one."""
-    workers = settings.rest.workers
     return [
         Program("mirror", python("broadcaster.mirror")),
-        Program("ingress", python("ingress"), needs=("mirror",), voices=workers),
-        *_broadcasters(settings.ws.workers),
+        _ingress(settings, "mirror"),
+        *_broadcasters(settings),
     ]
 
 
@@ -122,10 +133,28 @@ def _matchers(*, standby: bool, both: bool) -> list[Program]:
     return [first, second] if standby else [first]
 
 
-def _broadcasters(workers: int) -> list[Program]:
+def _ingress(settings: Settings, *needs: str) -> Program:
+    workers = settings.rest.workers
+    return Program(
+        "ingress", python("ingress"), needs=needs, voices=workers, renewal=Renewal.WORKERS
+    )
+
+
+def _broadcasters(settings: Settings) -> list[Program]:
     """Return the broadcasters: processes of their own on one port, so that one can end alone."""
+    workers = settings.ws.workers
     names = ["broadcaster", *(f"broadcaster-{number}" for number in range(2, workers + 1))]
-    return [Program(name, python("broadcaster", name), needs=("ingress",)) for name in names]
+    door = (settings.ws.host, settings.ws.port, workers > 1)
+    return [
+        Program(
+            name,
+            python("broadcaster", name),
+            needs=("ingress",),
+            renewal=Renewal.SUCCESSOR,
+            door=door,
+        )
+        for name in names
+    ]
 
 
 def _embedded(postgres: EmbeddedPostgres) -> list[Program]:

@@ -84,6 +84,16 @@ SATISFIED = (*WORKING, State.DONE)
 ENDED = (State.STOPPED, State.FATAL, State.DONE)
 
 
+class Part(Enum):
+    """What a process is while another one takes its place (`renewal.py`)."""
+
+    SOLE = ""
+    NEXT = "next"
+    """Comes to take the place; until it is ready nobody counts on it."""
+    LAST = "last"
+    """Leaves, for the next one is ready."""
+
+
 class Due(Enum):
     """What the arbiter should do now."""
 
@@ -105,6 +115,7 @@ class Process:
 
     def __init__(self, program: Program, policy: Supervision) -> None:
         self.program = program
+        self.policy = policy
         self.state = State.STOPPED
         self.pid = 0
         self.restarts = 0
@@ -113,8 +124,8 @@ class Process:
         self.voices: dict[int, Voice] = {}
         self.last_words = ""
         self.spawned_ns = 0
+        self.part = Part.SOLE
         self._stopped_ns: dict[int, int] = {}
-        self._policy = policy
         self._since_ns = 0
 
     @property
@@ -129,6 +140,11 @@ class Process:
     def complete(self) -> bool:
         """Whether it does its work with all the voices it should have."""
         return self.state in WORKING and len(self.voices) >= self.program.voices
+
+    @property
+    def name(self) -> str:
+        """Return its program's name, and which of the two it is while there are two of it."""
+        return "-".join(filter(None, (self.program.name, self.part.value)))
 
     @property
     def stands_by(self) -> bool:
@@ -175,7 +191,7 @@ class Process:
         elif status == self.program.refusal:
             self._turn(Cause.REFUSED, now_ns)
         else:
-            self.failures += 1
+            self.failures += self.state is not State.STOPPING
             self._turn(Cause.DIED, now_ns)
 
     def asked_to_stop(self, now_ns: int) -> None:
@@ -202,10 +218,10 @@ class Process:
         if self.program.once and self.state is State.STARTING:
             return 0
         waits = {
-            State.STARTING: self._policy.ready_timeout_s,
-            State.READY: self._policy.healthy_after_s,
+            State.STARTING: self.policy.ready_timeout_s,
+            State.READY: self.policy.healthy_after_s,
             State.BACKOFF: self._backoff_s(),
-            State.STOPPING: self._policy.stop_timeout_s,
+            State.STOPPING: self.policy.stop_timeout_s,
         }
         return self._since_ns + int(waits[self.state] * 1e9) if self.state in waits else 0
 
@@ -213,7 +229,7 @@ class Process:
         """Return the pids of voices that have said nothing for longer than the policy allows."""
         if self.state not in WORKING:
             return []
-        limit_s = self._policy.silence_limit_s + self.program.patience_s
+        limit_s = self.policy.silence_limit_s + self.program.patience_s
         limit_ns = int(limit_s * 1e9)
         return [pid for pid, voice in self.voices.items() if now_ns - voice.heard_ns > limit_ns]
 
@@ -222,13 +238,13 @@ class Process:
 
         `pids`: those of its system processes that a signal has stopped now.
         """
-        limit_ns = int(self._policy.stopped_limit_s * 1e9)
+        limit_ns = int(self.policy.stopped_limit_s * 1e9)
         self._stopped_ns = {pid: self._stopped_ns.get(pid, now_ns) for pid in pids}
         return [pid for pid, since in self._stopped_ns.items() if now_ns - since >= limit_ns]
 
     def _backoff_s(self) -> float:
         doublings = min(max(self.failures - 1, 0), 30)
-        first, limit = self._policy.backoff_first_s, self._policy.backoff_limit_s
+        first, limit = self.policy.backoff_first_s, self.policy.backoff_limit_s
         return float(min(first * 2**doublings, limit))
 
     def _turn(self, cause: Cause, now_ns: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from conf.settings import Settings
 from runtime import clock
 from supervision.pids import alive, born, identity
-from supervision.states import SATISFIED, Process, State
+from supervision.states import SATISFIED, Part, Process, State
 
 _FILE = "status.json"
 _FRESH_NS = 500_000_000
@@ -52,10 +52,11 @@ class StatusFile:
     def _entry(self, process: Process) -> dict[str, object]:
         workers = [identity(pid) for pid in sorted(process.voices) if pid != process.pid]
         return {
-            "name": process.program.name,
+            "name": process.name,
             "pid": process.pid,
             "born": self._born(process.pid),
             "state": process.state.value,
+            "part": process.part.value,
             "restarts": process.restarts,
             "last_end": process.last_words,
             "workers": workers,
@@ -99,7 +100,8 @@ def told(run: Path) -> dict[str, Any]:
     processes = [_checked(entry) for entry in last.get("processes", [])]
     if not up:
         processes = [entry for entry in processes if entry["state"] != "gone"]
-    gone = any(entry["state"] == "gone" for entry in processes)
+    # Of two that follow one another the one that leaves may be gone.
+    gone = any(entry["state"] == "gone" and not entry["part"] for entry in processes)
     facts = {entry["role"] or entry["name"]: entry["facts"] for entry in processes}
     matcher = facts.get("primary") or facts.get("matcher", {})
     writer = facts.get("writer", {})
@@ -118,6 +120,8 @@ def told(run: Path) -> dict[str, Any]:
 
 
 def _well(process: Process) -> bool:
+    if process.part is not Part.SOLE:
+        return True
     return process.complete or (process.program.once and process.state in SATISFIED)
 
 

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service
+from runtime.service import BAD_CONFIGURATION, BadConfiguration, Service, door
 
 
-def main(name: str, run: Path, behaviour: str) -> int:
+def main(name: str, run: Path, behaviour: str) -> int:  # noqa: C901 - a table of behaviours
     def note(what: str) -> None:
         with (run / "lives").open("a") as lives:
             lives.write(f"{name} {what}\n")
@@ -34,6 +34,11 @@ def main(name: str, run: Path, behaviour: str) -> int:
         case "dies once":
             if (run / "lives").read_text().count(f"{name} started") == 1:
                 return 1
+        case "is ready once":
+            if (run / "lives").read_text().count(f"{name} started") > 1:
+                steady(service)
+        case "listens":
+            listen(run)
         case "refuses later":
             service.ready()
             while not (run / "refuse").exists():
@@ -55,6 +60,15 @@ def main(name: str, run: Path, behaviour: str) -> int:
     return 0
 
 
+def listen(run: Path) -> None:
+    plug = door()
+    assert plug is not None
+    plug.listen()
+    (run / f"port-{os.getpid()}").write_text(str(plug.getsockname()[1]))
+    # As long as this process lives.
+    plug.detach()
+
+
 def fall_silent(service: Service) -> None:
     service.ready()
     service.beat()
@@ -64,7 +78,7 @@ def fall_silent(service: Service) -> None:
 
 def steady(service: Service) -> None:
     while not service.stopping:
-        service.beat(seq=7)
+        service.beat(seq=7, news=service.has_news)
         time.sleep(0.02)
 
 

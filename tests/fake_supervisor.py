@@ -3,22 +3,37 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from conf.sections import Supervision
-from conf.settings import Settings
+from conf.settings import Settings, load
 from runtime import endpoints, log
 from supervision import claim, status
 from supervision.arbiter import Arbiter
 from supervision.notify import Notifier
-from supervision.programs import Program
+from supervision.programs import Program, Renewal
+from supervision.states import Process
+from supervision.view import view_on
+from supervision.wishes import Wishes
 
+PAUSING = ("ingress", "writer", "snapshotter")
+RENEWALS = {"broadcaster": Renewal.SUCCESSOR, **dict.fromkeys(PAUSING, Renewal.PAUSE)}
 FAKE = Path(__file__).with_name("fake_process.py")
 
 
 def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
     log.open_log("supervisor")
-    settings = Settings(data_dir=data_dir, supervision=Supervision(**json.loads(policy)))
+    config = data_dir / "exchange.toml"
+    asked = Supervision(**json.loads(policy))
+
+    def read() -> Settings:
+        changed = load({"OPENBOURSE_CONFIG": str(config)} if config.exists() else {})
+        watch = asked if changed.supervision == Supervision() else changed.supervision
+        return replace(changed, data_dir=data_dir, supervision=watch)
+
+    settings = read()
     held = claim.Claim(data_dir)
     run = endpoints.run_dir(data_dir)
     claim.end_leftovers(run, settings.supervision.stop_timeout_s)
@@ -28,9 +43,19 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
             (sys.executable, str(FAKE), name, str(run), behaviour),
             needs=tuple(needs),
             once=behaviour == "finishes",
+            renewal=RENEWALS.get(name.partition("-")[0], Renewal.NEVER),
+            door=("127.0.0.1", 0, False) if behaviour == "listens" else None,
         )
         for name, behaviour, needs in json.loads(programs)
     ]
+    page = status.StatusFile(run, settings)
+    view = view_on(run, sys.stdout, sys.stderr, os.environ)
+
+    def publish(processes: Sequence[Process]) -> None:
+        page.write(processes)
+        if view:
+            view.draw(processes)
+
     arbiter = Arbiter(
         table,
         json.loads(stop_order),
@@ -38,10 +63,13 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
         run,
         os.environ,
         announce=lambda: print("up", flush=True),
-        publish=status.StatusFile(run, settings).write,
+        publish=publish,
         notifier=Notifier(os.environ),
+        wishes=Wishes(settings, run, read),
     )
     code = arbiter.serve()
+    if view:
+        view.close()
     status.remove(run)
     held.release()
     return code

@@ -34,10 +34,9 @@ def all_settings() -> str:
             if about["low"] is not None:
                 limits = f"{about['low']:,} – {about['high']:,}"
             default = f"{one.default:,}" if isinstance(one.default, int | float) else one.default
-            rows.append(
-                (f"`{section.name}.{one.name}`", default, about["unit"], limits, about["why"])
-            )
-    return _table(("setting", "default", "unit", "range", "why"), *rows)
+            name, live = f"`{section.name}.{one.name}`", "yes" if about["live"] else ""
+            rows.append((name, default, about["unit"], limits, live, about["why"]))
+    return _table(("setting", "default", "unit", "range", "live", "why"), *rows)
 
 
 def columns() -> str:

@@ -41,10 +41,13 @@ class Exchange:
         self.run = endpoints.run_dir(self.data_dir)
         self.output = data_dir.with_name(f"{data_dir.name}.out")
         self.log = data_dir.with_name(f"{data_dir.name}.log")
+        self.config = data_dir.with_name(f"{data_dir.name}.toml")
+        self.config.touch()
         self._options = options
         own = {
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
+            "OPENBOURSE_CONFIG": str(self.config),
             "OPENBOURSE_CALENDAR_FILE": str(ALWAYS_OPEN),
             # Simulated traders would take part in what a test means to be two people's business.
             "OPENBOURSE_MARKET_RATE": "0",

@@ -1,0 +1,27 @@
+"""How a field of the settings is declared, and who can take a change of it while the exchange runs."""
+
+from dataclasses import field
+from typing import Any
+
+REST_DOOR = ("ingress",)
+"""Its workers are replaced one by one, without a request that fails."""
+BOTH_DOORS = ("broadcaster", "ingress")
+"""Broadcasters take it as they run: nobody is disconnected."""
+SNAPSHOTS = ("snapshotter",)
+"""It is started again; nothing waits for it."""
+WATCH = ("supervisor",)
+
+
+def setting(
+    default: Any,
+    why: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: tuple[str, ...] = (),
+) -> Any:
+    """Declare one field of a section; `live`: who takes a change of it while the exchange runs."""
+    about = {"why": why, "unit": unit, "low": low, "high": high, "choices": choices, "live": live}
+    return field(default=default, metadata=about)

@@ -1,0 +1,53 @@
+"""Listening sockets that outlive the process behind them, while another one takes its place.
+
+The supervisor only binds; the process listens when it does its work. Two processes of a program have the same
+socket: who connects while one follows the other is taken by either, and lost by none. When nobody is left
+the socket is closed, and whoever connects is refused at once instead of waiting for nobody.
+"""
+
+import socket
+from contextlib import suppress
+
+from runtime.service import DOOR
+from supervision.programs import Program
+
+
+class Doors:
+    """The sockets of one exchange, by program."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[str, socket.socket] = {}
+
+    def open(self, program: Program) -> tuple[int, ...]:
+        """Return the descriptor of a program's door; () when it has none, or must open it itself to say why not."""
+        if not program.door:
+            return ()
+        if program.name not in self._sockets:
+            with suppress(OSError):
+                self._sockets[program.name] = _bound(*program.door)
+        plug = self._sockets.get(program.name)
+        return (plug.fileno(),) if plug else ()
+
+    def shut(self, name: str) -> None:
+        """Close a program's door: nobody is behind it."""
+        if plug := self._sockets.pop(name, None):
+            plug.close()
+
+
+def inherited(door: tuple[int, ...]) -> dict[str, str]:
+    """Return what tells a process which descriptor its door is."""
+    return {DOOR: str(door[0])} if door else {}
+
+
+def _bound(host: str, port: int, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    plug = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        plug.bind((host, port))
+    except OSError:
+        plug.close()
+        raise
+    return plug
