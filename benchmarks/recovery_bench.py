@@ -23,7 +23,7 @@ from benchmarks.core_bench import CAPACITIES, Flow, in_batches, make_flow, open_
 from benchmarks.core_flow import batches
 from benchmarks.journal_bench import place
 from benchmarks.report import Report, Row, compare
-from conf.sections import Core
+from conf.capacities import Core
 from conf.sections import Journal as JournalSettings
 from matcher import capacity
 from matcher.core.engine import Engine

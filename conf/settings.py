@@ -13,8 +13,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from conf.capacities import Core
 from conf.sections import (
-    Core,
     Database,
     Journal,
     Market,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from conf.sections import Core
+from conf.capacities import Core
 from matcher.core.state import Capacities
 from runtime.segments import CorruptJournal, segments_in
 from runtime.service import BadConfiguration

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from conf.sections import Core
+from conf.capacities import Core
 from matcher import capacity
 from runtime.segments import segment_name
 from runtime.service import BadConfiguration

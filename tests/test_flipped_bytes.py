@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.sections import Core
+from conf.capacities import Core
 from matcher import capacity
 from protocol.records import Command
 from runtime import snapshot

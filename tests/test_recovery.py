@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.sections import Core
+from conf.capacities import Core
 from conf.settings import Settings
 from matcher import capacity, replay_events
 from matcher.bootstrap import opening_batches
