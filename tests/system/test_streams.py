@@ -236,6 +236,40 @@ def test_a_user_stream_agrees_with_the_account(venue, pair):
     assert fills == {}
 
 
+Facts = dict[int, tuple[str, str, str, str]]
+"""Of each order by its id: status, executed quantity, what that came to, quantity."""
+
+
+def _orders_of(client: RestClient, trader: Trader) -> Facts:
+    told = client.signed("GET", "/api/v3/allOrders", trader.keys, symbol=SYMBOL, limit=1000)
+    names = ("status", "executedQty", "cummulativeQuoteQty", "origQty")
+    return {order["orderId"]: tuple(order[name] for name in names) for order in told}
+
+
+@pytest.mark.parametrize("victim", ["matcher", "broadcaster"])
+def test_orders_told_by_a_listen_key_are_right_after_a_kill(venue, pair, victim):
+    """By the rule of docs/streams.md: who lost the connection connects, then asks for the state."""
+    client, (trader, _) = venue.client(), pair
+    key = ListenKeys(venue.run).open(trader.account)
+    known: Facts = {}
+    with contextlib.ExitStack() as sockets:
+        heard = Heard(sockets.enter_context(venue.stream(f"/stream?streams={key}")))
+        for _ in range(2):
+            _trade_at_random(client, pair, 40)
+            _kill(venue, victim)
+            if victim == "broadcaster":
+                heard = Heard(sockets.enter_context(venue.stream(f"/stream?streams={key}")))
+                known = _orders_of(client, trader)
+            _trade_at_random(client, pair, 10)
+            heard.until_quiet()
+            reports = [one for one in heard.of.pop(key) if one["e"] == "executionReport"]
+            ids = [one["I"] for one in reports]
+            assert ids == sorted(set(ids))
+            known |= {one["i"]: (one["X"], one["z"], one["Z"], one["q"]) for one in reports}
+            assert known == _orders_of(client, trader)
+        _cancel_all(client, trader)
+
+
 @pytest.mark.parametrize("victim", ["matcher", "broadcaster"])
 def test_books_of_clients_are_right_after_a_kill(venue, pair, victim):
     client = venue.client()
