@@ -234,13 +234,14 @@ def text_of(field: bytes) -> str:
 
 
 def _text_ids(event: EventFields, label: str) -> tuple[str, str]:
-    """Return letters c and C: on a cancel c is the cancel's own id, on an amend C is the one before."""
+    """Return letters c and C: on a cancel c is the cancel's own id, on an amend C is the one before.
+
+    Where neither was given (the operator cancels, an amend keeps the id) both are the order's.
+    """
     own = text_of(event["cl_ord_id"])
-    if not label:
-        return own, own if event["kind"] == EventKind.REPLACED else ""
     if event["kind"] == EventKind.CANCELED:
-        return label, own
-    return own, label if event["kind"] == EventKind.REPLACED else ""
+        return label or own, own
+    return own, (label or own) if event["kind"] == EventKind.REPLACED else ""
 
 
 def _reject_word(event: EventFields) -> str:

@@ -220,7 +220,7 @@ def test_a_cancel_tells_its_own_id_and_the_orders_id(floor):
 def test_a_cancel_without_an_id_tells_the_orders_id(floor):
     floor.say("alice buys 30 @ 10.05 as a1")
     told = floor.hear("alice", "alice cancels a1")
-    assert (told[0]["c"], told[0]["C"]) == ("a1", "")
+    assert (told[0]["c"], told[0]["C"]) == ("a1", "a1")
 
 
 def test_one_cancel_of_everything_tells_its_id_for_each_order(floor):
