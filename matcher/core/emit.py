@@ -65,7 +65,8 @@ def order_event(core: Core, cmd: Command, kind: int, order: OrderRow) -> Event:
     copy_text(event.cl_ord_id, order.cl_ord_id)
     if order.extra != 0:
         _tell_extra(core, event, order.extra)
-    elif order.flags & WORKING:
+    else:
+        # Whoever waits before it works has an extra row.
         event.working_ns = order.created_ns
     tell_balances(core, event, core.markets[order.instrument], order.account)
     return event

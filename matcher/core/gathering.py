@@ -31,7 +31,7 @@ def gather_call_orders(core: Core, market: MarketRow) -> int:
 
 
 @kernel
-def gather_live(core: Core, market: MarketRow, instrument: int, times: int) -> int:
+def gather_live(core: Core, market: MarketRow, times: int) -> int:
     """Gather live orders with a time in force of the mask, and all without a limit in a call."""
     count = _gather_chain(core, market.market_buys, 0, ALL)
     count = _gather_chain(core, market.market_sells, count, ALL)
@@ -41,7 +41,7 @@ def gather_live(core: Core, market: MarketRow, instrument: int, times: int) -> i
     count = _gather_triggers(core, market, FALLING, count, times)
     count = _gather_untracked(core, market.rising_tail, count, times)
     count = _gather_untracked(core, market.falling_tail, count, times)
-    count = _gather_elected(core, instrument, count, times)
+    count = _gather_elected(core, count, times)
     return _gather_pending(core, market, count, times)
 
 
@@ -111,12 +111,12 @@ def _gather_untracked(core: Core, tail: int, count: int, times: int) -> int:
 
 
 @kernel
-def _gather_elected(core: Core, instrument: int, count: int, times: int) -> int:
+def _gather_elected(core: Core, count: int, times: int) -> int:
+    """Gather elected stops: all are the instrument's, a cascade ends before another begins."""
     number = core.state.elected_first
     while number != 0:
         extra = core.extras[number]
-        if core.orders[extra.order].instrument == instrument:
-            count = _keep(core, extra.order, count, times)
+        count = _keep(core, extra.order, count, times)
         number = extra.trigger_next
     return count
 

@@ -67,8 +67,6 @@ def match(
         position = best_of(market, side)
         if not is_within(taker.side, position, limit):
             return False
-        if position < 0 or position >= market.level_count:
-            return False
         price = price_at(market, position)
         if market.dynamic_collar != 0 and outside_collar(core, market, price, collar_px):
             return True

@@ -9,7 +9,7 @@ account's list, counted for R-4; one that is done at once never is.
 
 from matcher.core.accounts import count_order, list_cell, list_order, touch, unlist_order
 from matcher.core.expiries import drop_expiry, note_expiry
-from matcher.core.indexes import LOW, finish_text, id_tag, put, take_out, text_entry
+from matcher.core.indexes import finish_text, id_tag, put, take_out, text_entry
 from matcher.core.kernel import clear_row, has_text, inlined, kernel, prefetch
 from matcher.core.legs import drop_leg
 from matcher.core.rows import LISTED, WORKING, MarketRow
@@ -170,9 +170,3 @@ def gather_account(core: Core, account: int) -> int:
     for place in range(count):
         core.scratch[place] = core.account_orders[list_cell(core, account, place)]
     return count
-
-
-@inlined
-def slot_of_entry(entry: int) -> int:
-    """Return the row number that an id index entry leads to."""
-    return entry & LOW

@@ -96,7 +96,7 @@ def start_phase(
     if phase == SessionPhase.HALTED:
         cancels = cancels or term_of(core, instrument, InstrumentTerm.HALT_CANCELS) != 0
     if cancels and (phase == SessionPhase.HALTED or phase == SessionPhase.CLOSED):
-        count = gather_live(core, market, instrument, ALL)
+        count = gather_live(core, market, ALL)
         sort_by_order_id(core, count)
         cancel_gathered(core, cmd, count)
 
@@ -122,7 +122,7 @@ def join_closing_call(core: Core, cmd: Command, market: MarketRow) -> None:
 @kernel
 def end_the_day(core: Core, cmd: Command, market: MarketRow, instrument: int) -> None:
     """Expire what is good for one day, lowest order id first (rule C-8)."""
-    count = gather_live(core, market, instrument, ONE_DAY)
+    count = gather_live(core, market, ONE_DAY)
     sort_by_order_id(core, count)
     for place in range(count):
         slot = core.scratch[place]

@@ -81,8 +81,8 @@ def uncross(core: Core, cmd: Command, instrument: int) -> None:
     for place in range(count):
         slot = core.scratch[place]
         order = core.orders[slot]
-        if order.order_id != 0:
-            expire(core, cmd, market, order, slot, ExpiryReason.END_OF_AUCTION)
+        # None of them is gone: no two orders of a list take part in one call.
+        expire(core, cmd, market, order, slot, ExpiryReason.END_OF_AUCTION)
 
 
 @kernel
