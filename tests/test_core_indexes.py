@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.core import interpreted
-from matcher.core.blocks import Integers, MemoryView, Numbers, blocks_of
-from matcher.core.indexes import id_tag, put, take_out
+from matcher.core.blocks import Integers, MemoryView, Numbers, TextView, blocks_of
+from matcher.core.indexes import LOW, SPREAD, id_tag, put, take_out
 from matcher.core.kernel import compile_entries, entry, memory_at
+from protocol.rejects import RejectReason
+from protocol.terms import CommandKind, EventKind
 from tests.desk import Desk
-from tests.engines import core
+from tests.engines import SMALL, core
 
 CELLS = 64
 PUT = 1
@@ -111,3 +113,62 @@ def test_a_remembered_id_is_forgotten_after_its_window_and_when_there_are_too_ma
     desk.ask(1, **order, cl_ord_id=b"id4999")
     desk.ask(1, **order, cl_ord_id=b"id4998")
     assert state["finished_count"][0] < 4_096
+
+
+# What only hashes alike. The pairs were looked for; the tests say when a hash has changed.
+
+ALIKE_ID = 1317710251474026497
+ALIKE_TEXTS = b"id27175", b"id71996"
+ALIKE_REFERENCES = b"ref16603", b"ref82877"
+
+
+def text_hash(scope, text):
+    row = np.zeros(1, "S40")
+    row[0] = text
+    return interpreted.fold_text(scope, TextView(row.view("<i8"))) & LOW
+
+
+@pytest.fixture
+def desk():
+    desk = Desk(core())
+    desk.add_market()
+    assert desk.account("alice", {0: 1_000, 1: 1 << 40}) == 1
+    return desk
+
+
+LIMIT = {"account": 1, "ord_type": 1, "time_in_force": 1, "price": 5, "order_qty": 1}
+
+
+def test_an_order_is_not_found_by_an_id_that_hashes_alike(desk, probe):
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    assert tag(probe.memory, ALIKE_ID, 0) == tag(probe.memory, 1, 0)
+    told = desk.ask(CommandKind.CANCEL, account=1, order_id=ALIKE_ID)[0]
+    assert (told.kind, told.reason) == (EventKind.CANCEL_REJECTED, RejectReason.UNKNOWN_ORDER)
+    assert desk.ask(CommandKind.CANCEL, account=1, order_id=1)[0].kind == EventKind.CANCELED
+
+
+def test_an_order_is_not_found_by_a_text_that_hashes_alike(desk):
+    one, other = ALIKE_TEXTS
+    scope = interpreted.fold(1 << 16, SPREAD ^ SMALL.index_seed)
+    assert text_hash(scope, one) == text_hash(scope, other)
+    desk.ask(CommandKind.ENTER, **LIMIT, cl_ord_id=one)
+    told = desk.ask(CommandKind.CANCEL, account=1, target_cl_ord_id=other)[0]
+    assert (told.kind, told.reason) == (EventKind.CANCEL_REJECTED, RejectReason.UNKNOWN_ORDER)
+    assert desk.ask(CommandKind.ENTER, **LIMIT, cl_ord_id=other)[0].kind == EventKind.ACCEPTED
+    for text, order_id in ((other, 2), (one, 1)):
+        told = desk.ask(CommandKind.CANCEL, account=1, target_cl_ord_id=text)[0]
+        assert (told.kind, told.order_id) == (EventKind.CANCELED, order_id)
+
+
+def test_a_deposit_is_not_taken_for_one_whose_reference_hashes_alike(desk):
+    one, other = ALIKE_REFERENCES
+    scope = interpreted.fold(1 << 32, CommandKind.DEPOSIT | 1 << 40)
+    assert text_hash(scope, one) == text_hash(scope, other)
+    deposit = {"account": 1, "asset": 0, "amount": 1}
+    for text, kind in (
+        (one, EventKind.DEPOSITED),
+        (other, EventKind.DEPOSITED),
+        (one, EventKind.COMMAND_REJECTED),
+        (other, EventKind.COMMAND_REJECTED),
+    ):
+        assert desk.ask(CommandKind.DEPOSIT, **deposit, cl_ord_id=text)[0].kind == kind

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import TypingError
 
 from matcher.core import interpreted
 from matcher.core.blocks import MemoryView, Numbers, SmallNumbers, Table, TextView, blocks_of
@@ -25,6 +26,7 @@ from matcher.core.kernel import (
     has_text,
     memory_at,
     same_text,
+    straight_to,
     zeros_above,
     zeros_below,
 )
@@ -145,15 +147,55 @@ def test_the_address_of_an_array_is_found_by_the_array_itself(probe):
     assert address(probe.memory, id(part), 0) == part.ctypes.data == array.ctypes.data + 24
 
 
+def test_an_annotation_is_never_an_object():
+    with pytest.raises(TypeError, match="an annotation"):
+        Table()[0]
+    for numbers in (Numbers(), SmallNumbers()):
+        with pytest.raises(TypeError, match="an annotation"):
+            numbers[0]
+        with pytest.raises(TypeError, match="an annotation"):
+            numbers[0] = 1
+
+
 def test_an_interpreted_block_refuses_indexes_outside_and_values_that_do_not_fit(probe):
     with pytest.raises(IndexError):
         probe.view.orders[4]
     with pytest.raises(IndexError):
         probe.view.found[-1]
+    with pytest.raises(IndexError):
+        probe.view.found[4] = 1
     with pytest.raises(OverflowError):
         probe.view.orders[0].next = -1
     with pytest.raises(AttributeError):
         _ = probe.view.orders[0].nothing
+
+
+def unknown_block(memory, _one, _other):
+    return probe_at(memory).nothing
+
+
+def unknown_field(memory, _one, _other):
+    return probe_at(memory).orders[0].nothing
+
+
+def number_in_a_row(memory, _one, _other):
+    probe_at(memory).orders[0] = 1
+    return 0
+
+
+@pytest.mark.skipif(INTERPRETED, reason="an interpreted row refuses when it is used")
+@pytest.mark.parametrize("wrong", [unknown_block, unknown_field, number_in_a_row])
+def test_what_no_block_has_is_refused_when_it_is_compiled(wrong):
+    entry(wrong)
+    with pytest.raises(TypingError):
+        compile_entries()
+
+
+@pytest.mark.skipif(INTERPRETED, reason="interpreted code is its own")
+def test_machine_code_is_called_past_the_dispatcher(probe):
+    numbers = np.array([7, 8, 9])
+    straight = straight_to(address)
+    assert straight(probe.memory, id(numbers), 0) == numbers.ctypes.data
 
 
 @pytest.mark.slow

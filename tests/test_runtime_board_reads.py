@@ -13,6 +13,7 @@ from protocol.board import (
     DEEP_SLOTS,
     DEPTH_SLOTS,
     LISTED_A_LINE,
+    QUEUE_SLOTS,
     AccountRow,
     AssetRow,
     BalanceRow,
@@ -21,10 +22,14 @@ from protocol.board import (
     ExtraRow,
     InstrumentRow,
     OrderRow,
+    QueuedOrder,
+    QueueHead,
     StatusRow,
 )
 from protocol.board_reads import Board, DeepRequests, Unreadable
 from protocol.layout import rows_of
+from protocol.names import Asset, Instrument, assets_on, instruments_on
+from protocol.terms import InstrumentTerm
 from runtime import shared
 from runtime.shared import Blocks, Reader
 
@@ -103,6 +108,21 @@ def test_names_and_numbers_of_what_exists(blocks: dict[str, Any], board: Board) 
     assert board.account_name(1) == "alice"
     assert board.account_name(2) == board.account_name(99) == ""
     assert board.status()["seq"] == 12
+
+
+def test_instruments_are_named_with_their_assets(blocks: dict[str, Any], board: Board) -> None:
+    blocks["assets"][:2] = [(8, 1, b"BTC", 0), (6, 1, b"USD", 0)]
+    blocks["instruments"]["symbol"][0] = b"BTCUSD"
+    blocks["instruments"]["exists"][0] = 1
+    terms = blocks["terms"][0]
+    terms[InstrumentTerm.BASE_ASSET], terms[InstrumentTerm.QUOTE_ASSET] = 0, 1
+    terms[InstrumentTerm.PRICE_DECIMALS], terms[InstrumentTerm.QTY_DECIMALS] = 2, 3
+    coins, dollars = Asset(0, "BTC", 8), Asset(1, "USD", 6)
+    assert assets_on(board) == [coins, dollars]
+    (found,) = instruments_on(board)
+    assert found == Instrument(0, "BTCUSD", coins, dollars, price_decimals=2, qty_decimals=3)
+    assert (found.price(1_050), found.qty(1_500)) == ("10.50000000", "1.50000000")
+    assert (found.turnover(1_575_000), coins.text(1)) == ("15.75000000", "0.00000001")
 
 
 def test_an_account_comes_with_its_balances_orders_and_extras(
@@ -192,6 +212,33 @@ def test_an_older_deep_snapshot_will_do_while_its_book_is_unchanged(
     blocks["instruments"]["update_id"][1] = 31
     deep.ask(1)
     assert words.tolist() == [0, 1]
+
+
+class Overtaken:
+    """The orders of a snapshot ring whose writer comes by while one is read."""
+
+    def __init__(self, heads: Any, rows: Any) -> None:
+        self._heads, self._rows = heads, rows
+
+    def __getitem__(self, place: tuple[int, slice]) -> Any:
+        self._heads["version"][place[0]] += 2
+        return self._rows[place]
+
+
+def test_a_queue_snapshot_that_is_overwritten_while_it_is_read_does_not_count(
+    blocks: dict[str, Any], board: Board
+) -> None:
+    heads = rows_of(QueueHead, QUEUE_SLOTS)
+    rows = np.zeros((QUEUE_SLOTS, ORDERS), QueuedOrder.dtype)
+    heads["bids"], heads["update_id"] = 2, 40
+    blocks["queue_count"] = np.array([1])
+    blocks["queue_heads"], blocks["queue_orders"] = heads, rows
+    view = board.queues(0)
+    assert view is not None
+    assert (view.update_id, len(view.bids), len(view.asks)) == (40, 2, 0)
+    assert board.queues(1) is None
+    blocks["queue_orders"] = Overtaken(heads, rows)
+    assert board.queues(0) is None
 
 
 # Under load

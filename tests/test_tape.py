@@ -11,6 +11,7 @@ from protocol.tape import (
     average_price,
     candle_of,
     change_percent,
+    flat_candle,
     rolled_up,
     window_open_ns,
 )
@@ -53,6 +54,11 @@ def test_candles_join_in_order():
     trades = [_agg(1, 100, qty=2), _agg(2, 120, qty=1, maker=False), _agg(3, 90), _agg(4, 110)]
     joined = rolled_up([candle_of(trade, 0) for trade in trades], 0)
     assert joined == Candle(0, 100, 120, 90, 110, 5, 520, 1, 120, 4, 1, 4)
+
+
+def test_a_flat_candle_has_a_price_and_no_trade():
+    flat = flat_candle(60 * SECOND_NS, 110)
+    assert flat == Candle(60 * SECOND_NS, 110, 110, 110, 110, 0, 0, 0, 0, 0, -1, -1)
 
 
 def test_nothing_rolls_up_to_nothing():

@@ -2,73 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from protocol.layout import Rows, rows_of
-from protocol.names import Asset, Instrument
-from protocol.records import Event
 from protocol.terms import CommandKind
-from protocol.user_feed import Names, UserFeed
+from protocol.user_reports import ListenKeyExpired
 from tests.desk import STEP_NS
-from tests.engines import SMALL, reference
-from tests.floor import ENOUGH, Floor
-
-SHARES, MONEY = Asset(0, "XYZ", 0), Asset(1, "USD", 2)
-XYZUSD = Instrument(0, "XYZUSD", SHARES, MONEY, price_decimals=2, qty_decimals=0)
-NOW_NS = 1_800_000_000_000_000_000
-MS = 1_000_000
-ALICE_GROUP = 7
-
-
-class Recorder:
-    """An engine that keeps the events it made."""
-
-    def __init__(self) -> None:
-        self._engine = reference(SMALL)
-        self._pieces: list[Rows] = []
-
-    def apply(self, commands: Rows) -> tuple[Rows, int]:
-        rows, applied = self._engine.apply(commands)
-        self._pieces.append(rows.copy())
-        return rows, applied
-
-    def taken(self) -> Rows:
-        pieces, self._pieces = self._pieces, []
-        return np.concatenate([rows_of(Event, 0), *pieces])
-
-
-class UserFloor:
-    """A trading floor whose traders hear their user streams."""
-
-    def __init__(self) -> None:
-        self.engine = Recorder()
-        self.floor = Floor(self.engine)
-        for name in ("alice", "bob"):
-            self.floor.trader(name)
-        names = Names(
-            instrument=[XYZUSD].__getitem__,
-            asset=[SHARES, MONEY].__getitem__,
-            trade_group=lambda account: ALICE_GROUP if account == self.of("alice") else 0,
-        )
-        self.feed = UserFeed(names)
-        self.engine.taken()
-
-    def of(self, name: str) -> int:
-        return self.floor.accounts[name]
-
-    def say(self, *turns: str) -> None:
-        """Speak turns whose reports are not looked at, but which the feed takes in."""
-        for turn in turns:
-            self.hear("nobody", turn)
-
-    def hear(self, name: str, turn: str) -> list[dict[str, Any]]:
-        """Speak a turn; return what `name` is told."""
-        self.floor.hear(turn)
-        account = self.floor.accounts.get(name, -1)
-        messages = list(self.feed.take(self.engine.taken(), {account}))
-        assert all(message.account == account for message in messages)
-        return [message.report.told(NOW_NS, MS) for message in messages]
+from tests.floor import ENOUGH
+from tests.user_floor import ALICE_GROUP, MS, NOW_NS, UserFloor
 
 
 @pytest.fixture
@@ -258,6 +198,12 @@ def test_a_refused_order_is_not_told(floor):
     assert floor.hear("alice", "alice buys 30000000 @ 10.00 as a1") == []
 
 
+def test_a_refused_cancel_or_amend_is_not_told(floor):
+    floor.say("alice buys 30 @ 10.05 as a1")
+    assert floor.hear("alice", "alice cancels a2") == []
+    assert floor.hear("alice", "alice amends a1 to 31") == []
+
+
 def test_a_stop_that_fires_is_new_again_and_works(floor):
     floor.say("bob buys 5 @ 10.00", "bob sells 5 @ 10.00", "bob buys 50 @ 9.00")
     told = floor.hear("alice", "alice sells 5 stop 9.50 as a1")
@@ -276,6 +222,30 @@ def test_a_trailing_stop_tells_its_delta_and_since_when_it_trails(floor):
     told = floor.hear("alice", "alice sells 5 trailing 500 as a1")
     assert told[0]["d"] == 500
     assert told[0]["D"] == told[0]["O"]
+
+
+def test_a_trailing_stop_with_a_stop_price_trails_only_from_there_on(floor):
+    told = floor.hear("alice", "alice sells 30 stop 9.50 trailing 500 as a1")[0]
+    assert (told["P"], told["d"]) == ("9.50000000", 500)
+    assert "D" not in told
+
+
+def test_a_strategy_is_told_as_it_was_given(floor):
+    order = {"account": floor.of("alice"), "ord_type": 1, "time_in_force": 1, "price": 5}
+    for given in ({"strategy_id": -7}, {"strategy_type": 1_000_001}, {}):
+        floor.floor.ask(CommandKind.ENTER, **order, order_qty=1, **given)
+        (message, _) = floor.feed.take(floor.engine.taken(), {floor.of("alice")})
+        told = message.report.told(NOW_NS, MS)
+        assert told.get("j") == given.get("strategy_id")
+        assert told.get("J") == given.get("strategy_type")
+
+
+def test_a_key_that_ran_out_is_said(floor):
+    assert ListenKeyExpired("abc").told(NOW_NS, MS) == {
+        "e": "listenKeyExpired",
+        "E": NOW_NS // MS,
+        "listenKey": "abc",
+    }
 
 
 def test_an_iceberg_tells_its_display_quantity(floor):
@@ -350,6 +320,18 @@ def test_a_list_that_ends_later_still_tells_all_of_its_orders(floor):
     told = floor.hear("alice", "bob buys 30 @ 12.00")
     done = next(one for one in told if one["e"] == "listStatus")
     assert (done["l"], [one["c"] for one in done["O"]]) == ("ALL_DONE", ["w", "p"])
+
+
+def test_the_oldest_list_is_forgotten_when_there_are_too_many(floor, monkeypatch):
+    monkeypatch.setattr("protocol.user_feed.LISTS_LIMIT", 2)
+    for name in ("l1", "l2", "l3"):
+        floor.say(f"alice lists {name} as oto: buys 1 @ 5.00 as w{name} | sells 1 @ 12.00")
+    kept = floor.hear("alice", "alice cancels wl3")[2]
+    assert [one["c"] for one in kept["O"]] == ["wl3", ""]
+    # What ends a forgotten list is all that is known of it.
+    forgotten = floor.hear("alice", "alice cancels wl1")[2]
+    assert (forgotten["L"], [one["c"] for one in forgotten["O"]]) == ("ALL_DONE", ["wl1", ""])
+    assert len(floor.feed._members) <= 2
 
 
 def test_deposits_and_withdrawals_tell_the_change_and_the_balance(floor):

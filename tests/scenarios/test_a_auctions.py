@@ -315,3 +315,18 @@ def test_an_oco_leg_pays_the_auction_price_and_its_list_frees_the_rest(exchange)
     )
     trade = exchange.told_of(EventKind.TRADE)[0]
     assert (trade.quote_free, trade.quote_locked) == (500, 1_000)
+
+
+def test_market_orders_of_a_call_trade_by_entry_however_many_there_are(exchange):  # rule A-4
+    play(exchange, f"phase closed -> phase closed\n{CALL}")
+    sellers = ["a", "b", "c", "d", "e", "f", "g"]
+    for name in sellers:
+        play(exchange, f"{name} sells 1 at market as {name}1")
+    # Who leaves makes the last one take the place.
+    play(exchange, "c cancels c1 -> c1 cancelled")
+    play(exchange, "buyer buys 5 @ 10.00")
+    exchange.hear("phase continuous")
+    sold = [one.account for one in exchange.told_of(EventKind.TRADE) if one.side == 1]
+    assert [exchange.trader_of(account) for account in sold] == ["a", "b", "d", "e", "f"]
+    expired = exchange.told_of(EventKind.EXPIRED)
+    assert [exchange.trader_of(one.account) for one in expired] == ["g"]

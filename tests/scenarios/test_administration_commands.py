@@ -107,6 +107,15 @@ def test_an_instrument_is_refused_with_the_reason(desk, fields, reason):
     assert answer(add_instrument(desk, **fields)) == reason
 
 
+def test_a_ladder_whose_top_alone_would_overflow_is_refused(desk):
+    for code, decimals in ((b"A", 0), (b"B", 18)):
+        desk.ask(CommandKind.ADD_ASSET, cl_ord_id=code, amount=decimals)
+    ladder = {"cl_ord_id": b"AB", "asset": 0, "term": 1}
+    # 4 × 10^18 is the last multiple below 2^62.
+    assert answer(desk.ask(CommandKind.ADD_INSTRUMENT, **ladder, amount=5)) == "INVALID_TERM"
+    assert answer(desk.ask(CommandKind.ADD_INSTRUMENT, **ladder, amount=4)) == "INSTRUMENT_ADDED"
+
+
 def test_scales_follow_from_the_decimals(desk):
     add_instrument(desk, price=1)
     desk.ask(CommandKind.SET_PHASE, term=3)

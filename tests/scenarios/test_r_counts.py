@@ -164,3 +164,18 @@ def test_full_tables_refuse_cleanly(engine):  # section Checks
         bob   buys 1 @ 5.00 as b1 -> rejected duplicate cl ord id
         """,
     )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_needs_room_among_the_orders_of_its_account(engine):  # section Checks
+    floor = Floor(ENGINES[engine](dataclasses.replace(SMALL, account_orders=3)))
+    play(
+        floor,
+        """
+        alice buys 1 @ 5.00
+        alice buys 1 @ 5.00 as a2
+        alice lists l1 as oto: buys 1 @ 5.00 as w | sells 1 @ 12.00 as p -> rejected account order capacity
+        alice cancels a2 -> a2 cancelled
+        alice lists l1 as oto: buys 1 @ 5.00 as w | sells 1 @ 12.00 as p -> list l1 opened; w accepted; p pending
+        """,
+    )

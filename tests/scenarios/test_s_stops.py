@@ -347,3 +347,19 @@ def test_a_trailing_buy_before_any_price_holds_the_reference_price_or_nothing(
         alice has -> 0 shares, 0 locked, 920.00 money, 80.00 locked
         """,
     )
+
+
+def test_the_first_trade_fires_no_trailing_stop_that_it_starts(exchange):  # rules S-2, S-3
+    """With a coarse tick the trail begins on the trade's own level of the ladder, above its price."""
+    exchange.terms(tick_size=50)
+    play(
+        exchange,
+        """
+        alice buys 1 trailing 100 as trail
+        bob   buys 1 stop 9.50 as near
+        carol buys 1 stop 9.00 as far
+        maker sells 4 @ 10.00
+        taker buys 1 @ 10.00 -> accepted; bought 1 @ 10.00 from maker; near triggered; near bought 1 @ 10.00 from maker; far triggered; far bought 1 @ 10.00 from maker
+        alice cancels trail  -> trail cancelled
+        """,
+    )
