@@ -1,13 +1,14 @@
 """One HTTP connection: uvicorn's, with limits, and with a lane of its own for our requests.
 
 Added to uvicorn's httptools protocol: a limit on the size of the head (request line and headers), on
-how long a request may take to arrive, on idle connections from the first byte on, and on the number of
-connections; the dialect's JSON for what is no request at all; and the lane. A request of the lane's
-table goes straight to its `Serve` when its last byte is in, and its reply back in one write: the ASGI
-messages, Falcon's routing and its objects would cost as much as the order itself. A request to upgrade
-to a WebSocket at the path of the WebSocket API leaves HTTP: its head and its socket go to a
-`WsConnection`, and this object is done. Whatever is unusual (a pipelined request, an Expect header, a client that does not read) takes uvicorn's way through
-Falcon, which answers every request, and the same.
+how long a request may take to arrive and an answer to be read, on idle connections from the first byte
+on, and on the number of connections; the dialect's JSON for what is no request at all; and the lane. A
+request of the lane's table goes straight to its `Serve` when its last byte is in, and its reply back in
+one write: the ASGI messages, Falcon's routing and its objects would cost as much as the order itself. A
+request to upgrade to a WebSocket at the path of the WebSocket API leaves HTTP: its head and its socket
+go to a `WsConnection`, and this object is done. Whatever is unusual (a pipelined request, an Expect
+header, a client that does not read) takes uvicorn's way through Falcon, which answers every request,
+and the same.
 """
 
 import asyncio
@@ -67,6 +68,8 @@ class Connection(HttpToolsProtocol):
     _refused = False
     _upgrades = False
     """The request now read asks for the WebSocket API, and gets it."""
+    _unread_since: float | None = None
+    """Since when the client has more answers to read than are kept for it."""
     _since: float
     """When the request began to arrive, or the connection became idle."""
     _watcher: asyncio.TimerHandle
@@ -119,6 +122,16 @@ class Connection(HttpToolsProtocol):
     def _end_if_idle(self) -> None:
         if self._state == _IDLE and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        super().pause_writing()
+        self._unread_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+        super().resume_writing()
+        self._unread_since = None
 
     def data_received(self, data: bytes) -> None:
         """Take bytes as they come."""
@@ -273,16 +286,22 @@ class Connection(HttpToolsProtocol):
         self._watcher = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        """End the connection when it has been idle, or its request arriving, for too long."""
+        """End the connection when it was idle, its request arriving or its answer unread for too long."""
+        now_s = self.loop.time()
+        if self._unread_since is not None and now_s - self._unread_since >= ARRIVAL_LIMIT_S:
+            self.transport.abort()
+            return
         if self.cycle is not None and not self.cycle.response_complete and self._state == _IDLE:
             self._watch(ARRIVAL_LIMIT_S)
             return
         limit = self.timeout_keep_alive if self._state == _IDLE else ARRIVAL_LIMIT_S
-        left = self._since + limit - self.loop.time()
+        left = self._since + limit - now_s
         if left > 0:
             self._watch(min(left, ARRIVAL_LIMIT_S))
         else:
             self.transport.close()
+            # What is unread would keep the closed socket open for ever.
+            self._watch(ARRIVAL_LIMIT_S)
 
     def _unset_keepalive_if_required(self) -> None:
         """Leave the watcher alone: it looks at `_since`, which costs less than a timer a request."""
