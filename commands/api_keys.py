@@ -17,11 +17,22 @@ from protocol.board_reads import Board
 from runtime import audit, endpoints
 from runtime.postgres import EmbeddedPostgres, NoPostgres
 from runtime.vault import NoKey, Vault, key_file
-from writer.keys import KEY_TYPES, PERMISSIONS, ApiKey, add_key, keys_of, revoke_key
+from writer.keys import (
+    KEY_TYPES,
+    PERMISSIONS,
+    ApiKey,
+    add_key,
+    keys_of,
+    listen_for_known,
+    revoke_key,
+    wait_until_known,
+)
 from writer.store import Connection, Lost, connect, lost_when_broken
 
 KEY_LENGTH = 64
 _ALPHABET = string.ascii_letters + string.digits
+_KNOWN_S = 5.0
+"""A worker whose database answers acknowledges a revocation within milliseconds."""
 Deed = Callable[[Settings, argparse.Namespace], dict[str, Any]]
 
 
@@ -145,10 +156,13 @@ def _list(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
 
 def _revoke(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     with database(settings) as connection:
+        listen_for_known(connection)
         if not revoke_key(connection, args.api_key):
             raise Refused(f"there is no key {args.api_key} in use")
-    audit.note(settings.data_dir, "key revoke", {"api_key": args.api_key}, "done")
-    return {"api_key": args.api_key, "revoked": True}
+        audit.note(settings.data_dir, "key revoke", {"api_key": args.api_key}, "done")
+        known, unknown = wait_until_known(connection, args.api_key, _KNOWN_S)
+    told = {"api_key": args.api_key, "revoked": True, "workers": known}
+    return {**told, "unconfirmed": unknown} if unknown else told
 
 
 def _random_text() -> str:

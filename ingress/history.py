@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from ingress import errors, queries
 from ingress.auth import Key, KeyRing, KeyRow, UnusableKey, key_of
+from runtime.key_channels import CHANGES, FOLLOWER, acknowledged
 from runtime.vault import NotSealed, Vault
 
 CONNECTIONS = 4
@@ -172,7 +173,7 @@ class KeyFeed:
         return self._first(await self._pool.fetch(queries.ONE_KEY, [api_key]))
 
     async def follow(self, ring: KeyRing, loaded: asyncio.Event) -> None:
-        """Load all keys, then follow the channel `api_keys`, until cancelled.
+        """Load all keys, then follow the changes of keys and acknowledge each, until cancelled.
 
         `loaded` is set once all keys have been read. While the database is away the keys held stay
         good; when it is back all are read again, so that no revocation is missed.
@@ -182,7 +183,8 @@ class KeyFeed:
             try:
                 async with await self._connect() as connection:
                     # Listening first: a change made while the keys are read is told afterwards.
-                    await connection.execute("listen api_keys")
+                    await connection.execute(f"set application_name = '{FOLLOWER}'")
+                    await connection.execute(f"listen {CHANGES}")
                     rows = await (await connection.execute(queries.ALL_KEYS)).fetchall()
                     ring.replace(self._live(rows))
                     loaded.set()
@@ -190,6 +192,8 @@ class KeyFeed:
                     async for told in connection.notifies():
                         rows = await self._pool.fetch(queries.ONE_KEY, [told.payload])
                         ring.put(told.payload, self._first(rows))
+                        said = acknowledged(connection.info.backend_pid, told.payload)
+                        await self._pool.fetch(queries.SAY_KNOWN, [said])
             except (psycopg.Error, errors.Refused) as error:
                 log.warning("API keys cannot be followed: %s", _line(error))
             await asyncio.sleep(again_s)

@@ -14,6 +14,7 @@ from ingress.rows import Shape
 from protocol.records import EVENT_FIELDS, Event
 from protocol.terms import EventFlag
 from protocol.units import MAX_I64
+from runtime.key_channels import KNOWN
 
 Row = tuple[Any, ...]
 _EVENTS = Shape(Event)
@@ -22,6 +23,7 @@ WATERMARK = "select seq, event_seq from watermark"
 _KEY = "select api_key, account, secret, key_type, permissions, ip_list from api_keys where revoked_at is null"
 ALL_KEYS = _KEY
 ONE_KEY = f"{_KEY} and api_key = %s"
+SAY_KNOWN = f"select pg_notify('{KNOWN}', %s)"
 
 _NOT_KEPT = {"seq", "at_ns", "kind", "flags", "reply_to", "request_id", "cl_ord_id"}
 _NOT_KEPT |= {"base_free", "base_locked", "quote_free", "quote_locked"}

@@ -1,15 +1,22 @@
 """The API keys in the database: the one table that is not made of events.
 
-Every change is told on the channel `api_keys` with the key as payload, in the transaction that makes
-it, so that whoever holds keys in memory learns of a revocation at once.
+Every change is told (`runtime/key_channels.py`), so that whoever holds keys in memory learns of a revocation at
+once, and whoever revokes learns that all have.
 """
 
+import time
 from dataclasses import dataclass
 
+from runtime.key_channels import CHANGES, FOLLOWER, KNOWN, acknowledged
 from writer.store import Connection
 
 PERMISSIONS = ("USER_STREAM", "USER_DATA", "TRADE")
 KEY_TYPES = ("HMAC", "RSA", "ED25519")
+_FOLLOWERS = (
+    "select pid from pg_stat_activity "
+    "where application_name = %s and datname = current_database() and usename = current_user"
+)
+_LOOK_AGAIN_S = 0.2
 _COLUMNS = (
     "api_key", "account", "secret", "key_type", "permissions", "ip_list", "created_at", "revoked_at",
 )  # fmt: skip
@@ -53,6 +60,29 @@ def revoke_key(connection: Connection, api_key: str) -> bool:
     return done.rowcount == 1
 
 
+def wait_until_known(connection: Connection, api_key: str, patience_s: float) -> tuple[int, int]:
+    """Wait until all who hold keys in memory have acknowledged a change; return how many have, and have not.
+
+    `connection` must have listened (`listen_for_known`) since before the change.
+    """
+    deadline_s = time.monotonic() + patience_s
+    said: set[str] = set()
+    while True:
+        rows = connection.execute(_FOLLOWERS, (FOLLOWER,)).fetchall()
+        wanted = {acknowledged(row[0], api_key) for row in rows}
+        left_s = deadline_s - time.monotonic()
+        if wanted <= said or left_s <= 0:
+            return len(wanted & said), len(wanted - said)
+        # A follower that goes away in the meantime is not waited for: so look again now and then.
+        pause_s = min(left_s, _LOOK_AGAIN_S)
+        said |= {told.payload for told in connection.notifies(timeout=pause_s, stop_after=1)}
+
+
+def listen_for_known(connection: Connection) -> None:
+    """Begin to hear acknowledgements."""
+    connection.execute(f"listen {KNOWN}")
+
+
 def keys_of(connection: Connection, account: int) -> list[dict[str, object]]:
     """Return an account's keys without their secrets, oldest first."""
     rows = connection.execute(
@@ -93,4 +123,4 @@ def take_in(connection: Connection, keys: list[dict[str, object]]) -> int:
 
 
 def _tell(connection: Connection, api_key: str) -> None:
-    connection.execute("select pg_notify('api_keys', %s)", (api_key,))
+    connection.execute("select pg_notify(%s, %s)", (CHANGES, api_key))

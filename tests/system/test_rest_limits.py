@@ -54,9 +54,19 @@ class Caller:
 
     def ask(self, path: str) -> Answer:
         """Ask over the next connection."""
+        return self._ask("GET", path, {})
+
+    def is_known(self, api_key: str) -> bool:
+        """Whether the worker of the next connection takes a key."""
+        path = "/api/v3/userDataStream?listenKey=none"
+        code = self._ask("PUT", path, {"X-MBX-APIKEY": api_key}).code
+        assert code in (-1125, -2015)
+        return code == -1125
+
+    def _ask(self, verb: str, path: str, headers: dict[str, str]) -> Answer:
         connection = self._connections[self._next % CONNECTIONS]
         self._next += 1
-        connection.request("GET", path)
+        connection.request(verb, path, headers=headers)
         answer = connection.getresponse()
         told = json.loads(answer.read())
         code = told.get("code", 0)
@@ -81,6 +91,15 @@ def caller(venue: Exchange, request: pytest.FixtureRequest) -> Iterator[Caller]:
     one = Caller(venue, request.param)
     yield one
     one.close()
+
+
+@pytest.mark.parametrize("caller", ["127.0.0.5"], indirect=True)
+def test_a_revoked_key_is_refused_by_all_workers_once_the_command_is_done(venue, caller):
+    key = venue.account("revoked", "USDT=1").api_key
+    assert all(caller.is_known(key) for _ in range(CONNECTIONS))
+    told = venue.asked("account", "key", "revoke", key)
+    assert told == {"api_key": key, "revoked": True, "workers": 2}
+    assert not any(caller.is_known(key) for _ in range(CONNECTIONS))
 
 
 @pytest.mark.parametrize("caller", ["127.0.0.2"], indirect=True)
