@@ -22,6 +22,7 @@ WORDS = {
     "restore": "make an exchange of a backup, in an empty data directory",
     "restart": "start running processes again, without a request that fails",
     "reload": "take changed settings that can change while the exchange runs",
+    "lease": "which of two hosts is in charge, and let this one be it",
     "trace": "one order's life, with the time of each stage",
     "replay": "play a recorded order flow through the core or the running exchange",
     "simulate": "simulated traders that keep the market alive; or a recorded flow, live",

@@ -254,6 +254,20 @@ class Matcher:
         low=0.2,
         high=60,
     )
+    peer: str = setting(
+        "",
+        "tcp://HOST:PORT: what the matcher of the other host offers; the two share the database, whose lease "
+        "says who is in charge, and the other follows; empty: this host is alone, see docs/hosts.md",
+    )
+    offer: str = setting(
+        "",
+        "with a peer: tcp://ADDRESS:PORT of this host, where the other one comes for the journal",
+    )
+    wire_key_file: str = setting(
+        "",
+        "with a peer: a file with 64 hex digits, the same on both hosts; the wire between them is encrypted "
+        "with it and nobody else can connect; empty: it is open, for a network of their own",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,106 +6,87 @@ Only durable commands are applied, so whatever stands in shared memory may be to
 before anyone is answered, so a read never lags an answer.
 """
 
-import json
-import secrets
 import sys
 import time
-import tomllib
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from conf.settings import Settings, load
-from matcher import capacity
 from matcher.core.engine import Engine
-from matcher.loop import Matcher, open_replicas, open_wires
-from matcher.recovery import catch_up, journal_folder, restore_newest
-from matcher.replicas import Receipts
+from matcher.life import Life, ToldToStop, lock_of
+from matcher.loop import open_replicas
+from matcher.replicas import Receipts, Replicas
 from matcher.standby import stand_by
-from matcher.trading_days import read_calendars
+from matcher.two_hosts import serve_beside_a_peer
 from runtime import clock, endpoints
-from runtime.journal import Journal, JournalInUse, JournalLock, Policy
-from runtime.log import facts
+from runtime.journal import JournalInUse, JournalLock
 from runtime.replay import JournalReader
-from runtime.segments import CorruptJournal, Sync, WrongVersion, segments_in
+from runtime.segments import CorruptJournal, WrongVersion, segments_in
 from runtime.service import BadConfiguration, Service, run
-from runtime.shared import Blocks
 from runtime.sockets import Ask
 
-_LOCK_PATIENCE_NS = 5_000_000_000
 _PAUSE_S = 0.02
 
 
 def serve(service: Service, settings: Settings) -> None:
     """Run the matcher until it is told to stop; with a standby set, perhaps behind another one first."""
-    begun_ns = clock.steady_ns()
-    if settings.journal.replicas and not settings.matcher.standby:
-        raise BadConfiguration("journal.replicas = 1 needs a standby: set matcher.standby = true")
-    folder = journal_folder(settings.data_dir)
-    listings = _table(settings.instruments_file, "instruments")
-    calendars = _table(settings.calendar_file, "calendars")
-    lock = _lock_or_follow(service, folder) if settings.matcher.standby else _lock(folder)
-    asked = capacity.wanted(settings.core)
-    # Clients choose the texts that are indexed; none of them shall know which ones collide.
-    asked = replace(asked, index_seed=secrets.randbits(31))
-    capacities = capacity.settle(folder, asked)
-    epoch = clock.wall_ns()
-    blocks = Blocks(service.run, epoch)
-    engine = Engine(capacities, blocks.allocate)
-    engine.warm_up()
+    _check(settings)
+    life = Life(service, settings)
     try:
-        reader = restore_newest(engine, settings.data_dir, tell=partial(_tell_unusable, service))
-        if lock is None:
-            lock = _stand_by(service, engine, reader, settings)
-            begun_ns = clock.steady_ns()
-        if lock is None:
-            blocks.remove()
-            return
-        journal = _catch_up(service, engine, reader, settings)
+        if settings.matcher.peer:
+            serve_beside_a_peer(life)
+        else:
+            _serve_one_host(life)
     except (CorruptJournal, WrongVersion) as error:
         # Only a person can help; starting again would find the same bytes.
         raise BadConfiguration(str(error)) from error
-    wires = open_wires(service.run, len(engine.blocks["instruments"]))
-    replicas = None
-    if settings.journal.replicas:
-        patience_s = settings.journal.alone_after_s
-        replicas = open_replicas(service.run, service.log, journal.next_seq, patience_s)
-    matcher = Matcher(
-        service.log,
-        engine,
-        journal,
-        wires,
-        settings.core.batch_limit,
-        read_calendars(calendars, demo=settings.demo),
-        replicas,
-    )
-    try:
-        matcher.open_market(listings, lambda: _be_patient(service))
     except ToldToStop:
-        blocks.remove()
+        pass
+    life.end()
+
+
+def _serve_one_host(life: Life) -> None:
+    service, settings = life.service, life.settings
+    stands_by = settings.matcher.standby
+    lock = _lock_or_follow(service, life.folder) if stands_by else lock_of(life.folder)
+    engine = life.make_engine()
+    reader = life.restore(engine)
+    if lock is None:
+        lock = _stand_by(service, engine, reader, settings)
+        life.begun_ns = clock.steady_ns()
+    if lock is None:
         return
-    engine.blocks["status"]["epoch"] = epoch
-    engine.blocks["status"]["ready"] = 1
-    blocks.publish()
-    service.ready(**matcher.facts(), ready_s=(clock.steady_ns() - begun_ns) / 1e9)
-    while not service.stopping:
-        matcher.turn()
-        service.beat(**matcher.facts())
-    matcher.finish()
-    _note_stop(service, engine, folder)
-    blocks.remove()
+    journal = life.catch_up(engine, reader)
+
+    def make_replicas() -> Replicas | None:
+        if not settings.journal.replicas:
+            return None
+        patience_s = settings.journal.alone_after_s
+        return open_replicas(service.run, service.log, journal.next_seq, patience_s)
+
+    life.trade(engine, journal, make_replicas)
+    life.end()
     lock.release()
 
 
-class ToldToStop(Exception):
-    """The matcher was told to stop before the market was open."""
+def _check(settings: Settings) -> None:
+    """Refuse what does not go together.
 
-
-def _be_patient(service: Service) -> None:
-    if service.stopping:
-        raise ToldToStop
-    service.progress(waits_for="a standby")
+    Raises: BadConfiguration.
+    """
+    matcher = settings.matcher
+    if settings.journal.replicas and not (matcher.standby or matcher.peer):
+        raise BadConfiguration(
+            "journal.replicas = 1 needs a standby: set matcher.standby = true, or matcher.peer"
+        )
+    if not matcher.peer:
+        return
+    if matcher.standby:
+        raise BadConfiguration(
+            "matcher.standby and matcher.peer: the one who stands by is on this host or on the other"
+        )
+    for name, value in (("peer", matcher.peer), ("offer", matcher.offer)):
+        if not value.startswith("tcp://"):
+            raise BadConfiguration(f"matcher.{name} is {value!r}; tcp://HOST:PORT is needed")
 
 
 def _stand_by(
@@ -123,58 +104,6 @@ def _stand_by(
         receipts.leave()
 
 
-def _catch_up(
-    service: Service, engine: Engine, reader: JournalReader, settings: Settings
-) -> Journal:
-    """Replay the rest of the journal and return it, ready for more."""
-
-    def tell(seq: int, rate: float) -> None:
-        service.log.info("replaying %s", facts(seq=seq, per_second=rate))
-        service.progress(seq=seq)
-
-    begun_ns = clock.steady_ns()
-    policy = Policy(
-        sync=Sync[settings.journal.sync.upper()],
-        interval_ns=settings.journal.interval_ms * 1_000_000,
-        segment_bytes=settings.journal.segment_bytes,
-    )
-    done = catch_up(engine, reader, policy, tell=tell)
-    service.log.info(
-        "recovered %s",
-        facts(
-            seq=done.journal.next_seq - 1,
-            snapshot=done.snapshot_seq,
-            commands=done.commands,
-            seconds=(clock.steady_ns() - begun_ns) / 1e9,
-            tail_cut="yes" if done.torn else "no",
-        ),
-    )
-    return done.journal
-
-
-def _tell_unusable(service: Service, why: str) -> None:
-    service.log.warning("a snapshot is left aside: %s", why)
-
-
-def _table(path: Path, what: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadConfiguration(f"cannot read the {what} in {path}: {error}") from error
-
-
-def _lock(folder: Path) -> JournalLock:
-    """Take the journal; a matcher that was just killed, or a reader, may hold it a moment longer."""
-    deadline_ns = clock.steady_ns() + _LOCK_PATIENCE_NS
-    while True:
-        try:
-            return JournalLock(folder)
-        except JournalInUse as error:
-            if clock.steady_ns() > deadline_ns:
-                raise BadConfiguration(f"{error}: stop it first") from error
-            time.sleep(_PAUSE_S)
-
-
 def _lock_or_follow(service: Service, folder: Path) -> JournalLock | None:
     """Take the journal when nobody writes it; None as soon as there is one to follow."""
     while not service.stopping:
@@ -186,18 +115,6 @@ def _lock_or_follow(service: Service, folder: Path) -> JournalLock | None:
         service.progress()
         time.sleep(_PAUSE_S)
     return None
-
-
-def _note_stop(service: Service, engine: Engine, folder: Path) -> None:
-    """Log and keep seq and digest, so that a replay from scratch can be compared with this life."""
-    status = engine.blocks["status"][0]
-    found = {
-        "seq": int(status["seq"]),
-        "event_seq": int(status["event_seq"]),
-        "digest": engine.digest(),
-    }
-    (folder / "stopped.json").write_text(json.dumps(found) + "\n")
-    service.log.info("stopped in good order %s", facts(**found))
 
 
 def main() -> int:

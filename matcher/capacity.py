@@ -16,6 +16,8 @@ from matcher.core.state import Capacities
 from runtime.segments import CorruptJournal, segments_in
 from runtime.service import BadConfiguration
 
+FILE = "capacities.json"
+"""Its name, beside the journal."""
 _FREE = ("depth_levels", "events", "index_seed")
 """Capacities that change no event."""
 
@@ -77,7 +79,7 @@ def recorded(folder: Path) -> Capacities:
 
 
 def _file(folder: Path) -> Path:
-    return folder / "capacities.json"
+    return folder / FILE
 
 
 def _write(path: Path, capacities: Capacities) -> None:

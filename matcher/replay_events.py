@@ -63,7 +63,7 @@ def replay_events(settings: Settings, event_seq: int, out: BinaryIO) -> None:
         engine = Engine(capacity.recorded(folder), private_memory)
         journal = restore_newest(engine, settings.data_dir, below_event_seq=event_seq)
         teller = Teller(out, event_seq, int(engine.blocks["status"]["event_seq"][0]))
-        reader = DurableReader(journal, endpoints.run_dir(settings.data_dir))
+        reader = DurableReader(journal, endpoints.run_dir(settings.data_dir), for_books=True)
         count = NEAR + 1
         while count > NEAR:
             count = replay_into(engine, _read(reader), take=teller.tell)

@@ -167,7 +167,7 @@ def serve(service: Service, settings: Settings) -> None:
     try:
         keeper = Snapshotter(
             settings.data_dir,
-            lambda journal: DurableReader(journal, service.run),
+            lambda journal: DurableReader(journal, service.run, for_books=True),
             policy.snapshots_kept,
         )
     except (CorruptJournal, WrongVersion) as error:

@@ -21,10 +21,16 @@ from runtime.shared import NotPublished, Reader
 
 
 class DurableReader:
-    """A reader of the journal, to be read with `journal`; `run`: where the matcher publishes."""
+    """A reader of the journal, to be read with `journal`; `run`: where the matcher publishes.
 
-    def __init__(self, journal: JournalReader, run: Path) -> None:
+    `for_books`: what is read goes where it cannot be taken back from. Then the end of a journal that is
+    written under a lease is not believed while it is at rest: the matcher of another host may be in
+    charge, and may never have had the last batch.
+    """
+
+    def __init__(self, journal: JournalReader, run: Path, *, for_books: bool = False) -> None:
         self.journal = journal
+        self._for_books = for_books
         self.is_live = False
         """Whether a matcher wrote the journal when the last `read` began."""
         self._folder = journal.folder
@@ -39,6 +45,8 @@ class DurableReader:
         if self.is_live:
             yield from self.journal.read(self._published_seq())
             return
+        if self._for_books and segments.last_epoch(self._folder):
+            raise NotPublished("whether the end of this journal counts, a matcher will say")
         try:
             write_last_again(self._folder)
             yield from self.journal.read()

@@ -19,7 +19,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,24 +109,31 @@ def is_written(folder: Path) -> bool:
 class Journal:
     """The writing end, standing at `place`: where a reader found the end, None: a new journal.
 
+    A new one takes an id of chance, or that of the journal which it is to be a copy of (`journal_id`).
     The caller holds the `JournalLock`. What stands behind `place`, a torn tail, is cleared.
 
     Raises: JournalBroken, JournalFull.
     """
 
     def __init__(
-        self, folder: Path, place: Place | None, policy: Policy, disk: Disk | None = None
+        self,
+        folder: Path,
+        place: Place | None,
+        policy: Policy,
+        disk: Disk | None = None,
+        journal_id: int = 0,
     ) -> None:
         self._folder = folder
         self._policy = policy
         self._disk = disk or Disk()
         self._synced_ns = clock.steady_ns()
         self._dirty = False
+        self._epoch = place.head.epoch if place else 0
         for draft in folder.glob("*.draft"):
             draft.unlink()
         if place is None:
             _sync_names(folder.parent)
-            journal_id = int.from_bytes(self._disk.entropy(8), "little") | 1
+            journal_id = journal_id or int.from_bytes(self._disk.entropy(8), "little") | 1
             self._place = self._new_segment(journal_id, first_seq=1, chain=journal_id)
             self._open()
         else:
@@ -138,6 +145,27 @@ class Journal:
     def next_seq(self) -> int:
         """The seq that the next command must have."""
         return self._place.next_seq
+
+    @property
+    def place(self) -> Place:
+        """Where the next batch will stand."""
+        return self._place
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Write what follows under this epoch: a segment says in its head under which it was written.
+
+        Raises: JournalFull, JournalBroken.
+        """
+        place = self._place
+        assert epoch >= place.head.epoch, f"epoch {epoch} after {place.head.epoch}"
+        if epoch == place.head.epoch:
+            return
+        self._epoch = epoch
+        if place.offset > segments.SEGMENT_HEAD:
+            self._rotate()
+        else:
+            self._rewrite_head(replace(place.head, epoch=epoch))
+            self._sync()
 
     def append(self, rows: Rows) -> None:
         """Write one batch of Command rows, stamped with `seq` from `next_seq` on, and sync.
@@ -216,7 +244,7 @@ class Journal:
     def _new_segment(self, journal_id: int, first_seq: int, chain: int) -> Place:
         """Make a segment that is there with its head, or not at all."""
         path = self._folder / segments.segment_name(first_seq)
-        head = SegmentHead(first_seq, journal_id, chain, self._policy.sync)
+        head = SegmentHead(first_seq, journal_id, chain, self._policy.sync, self._epoch)
         draft = path.with_suffix(".draft")
         try:
             file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -245,18 +273,16 @@ class Journal:
         """Clear what stands behind the end and write the last batch once more."""
         place = self._place
         if place.head.sync != self._policy.sync:
-            head = SegmentHead(
-                place.head.first_seq, place.head.journal_id, place.head.chain, self._policy.sync
-            )
-            self._write(head.pack(), 0)
-            self._place = place = Place(
-                place.path, place.offset, head, place.next_seq, place.chain, place.last_offset
-            )
+            self._rewrite_head(replace(place.head, sync=self._policy.sync))
         last = place.last_offset or segments.SEGMENT_HEAD
         self._write(os.pread(self._file, place.offset - last, last), last)
         for offset in range(place.offset, self._zeros_until, AHEAD):
             self._write(bytes(min(AHEAD, self._zeros_until - offset)), offset)
         self._sync()
+
+    def _rewrite_head(self, head: SegmentHead) -> None:
+        self._write(head.pack(), 0)
+        self._place = replace(self._place, head=head)
 
     def _make_room(self, end: int) -> None:
         """Let zeros lie in the file up to `end`; large frames make their own room.

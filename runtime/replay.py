@@ -63,6 +63,33 @@ class JournalReader:
             elif not self._advance(until_seq):
                 return
 
+    def take_batches(self, until_seq: int, limit: int) -> bytes:
+        """Return the next batches as they stand in the file, of one segment, up to command `until_seq`.
+
+        About `limit` bytes at most, and one batch at least; nothing at the end. `place` is then behind them.
+        """
+        while self.place is None or self.place.next_seq <= until_seq:
+            if self.place:
+                start = self.place
+                while self.place.next_seq <= until_seq and self.place.offset - start.offset < limit:
+                    found = self._batch_here()
+                    if found is None or found[0] == 0:
+                        break
+                    count, chain = found
+                    self.place = Place(
+                        start.path,
+                        self.place.offset + segments.frame_size(count),
+                        start.head,
+                        self.place.next_seq + count,
+                        chain,
+                        self.place.offset,
+                    )
+                if self.place.offset > start.offset:
+                    return bytes(self._view[start.offset : self.place.offset])
+            if not self._advance(until_seq):
+                break
+        return b""
+
     def _gather(self, until_seq: int | None) -> Rows:
         """Take right batches from here on: one large one, or small ones put together."""
         assert self.place
@@ -151,6 +178,10 @@ class JournalReader:
             self.place.chain,
         ):
             raise CorruptJournal(path, 0, f"this segment does not continue {self.place.path.name}")
+        if self.place and head.epoch < self.place.head.epoch:
+            raise CorruptJournal(
+                path, 0, f"it was written under epoch {head.epoch}, after {self.place.head.epoch}"
+            )
         self.enter(view, Place(path, segments.SEGMENT_HEAD, head, head.first_seq, head.chain))
 
 

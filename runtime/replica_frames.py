@@ -6,6 +6,13 @@
     RECEIPT   "I have all before"     ────────▶
     LEAVE     "I was told to stop"    ────────▶
 
+and to one on another host, which keeps a copy of its own:
+
+              ◀────────  WELCOME      which journal this is; the body: under which capacities
+              ◀────────  BATCHES      the body: batches from there on, as they stand in the file
+              ◀────────  DIVERGED     "what you have is not how this journal begins"
+              ◀────────  REFUSED      the body: why there is nothing to send
+
 A place in a journal is the number of the next command and the chained digest of all before it. Frames
 that are lost are noticed by the numbers, and asked for again.
 """
@@ -28,6 +35,10 @@ class Word(IntEnum):
     RECEIPT = 2
     BEAT = 3
     LEAVE = 4
+    WELCOME = 5
+    BATCHES = 6
+    DIVERGED = 7
+    REFUSED = 8
 
 
 class WrongReplicaFrame(ValueError):
@@ -43,9 +54,10 @@ class Frame:
     chain: int = 0
     journal_id: int = 0
     epoch: int = 0
-    """Of the one in charge: which one in a row it is, where a lease says so."""
+    """Under which lease the sender is in charge; of BATCHES: under which their segment was written."""
     copy_id: int = 0
-    """Which copy of the journal the one who stands by keeps; 0: it reads the same files."""
+    """Which copy of the journal the one who stands by keeps; 0: it reads the same files. In a BEAT: whose
+    place is still being looked for."""
     body: bytes = b""
 
     def pack(self) -> bytes:

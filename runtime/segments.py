@@ -3,7 +3,7 @@
 A journal is a folder of segments, each named after the first command in it. All numbers are
 little-endian. A segment is a 64-byte head, then batches without padding, then zeros:
 
-    segment head   magic, format version, sync policy, record size, first seq, journal id, chain, check
+    segment head   magic, format version, sync policy, record size, first seq, journal id, chain, epoch, check
     batch          journal id (8), first seq (8), count (4), check of these (4), records, checksum (8)
 
 The checksum of a batch (xxh3_64, never 0) covers its head and records and is seeded with the checksum
@@ -39,7 +39,7 @@ RECORD = Command.dtype.itemsize
 SUFFIX = ".journal"
 SECTOR = 512
 _MAGIC = b"OBJOURNL"
-_SEGMENT = struct.Struct("<8sHHIqQQ")
+_SEGMENT = struct.Struct("<8sHHIqQQQ")
 _BATCH = struct.Struct("<QqI")
 _CHECK = struct.Struct("<I")
 _SUM = struct.Struct("<Q")
@@ -76,17 +76,28 @@ class CorruptJournal(RuntimeError):
 
 @dataclass(frozen=True)
 class SegmentHead:
-    """What the head of a segment says; `chain` seeds the checksum of its first batch."""
+    """What the head of a segment says; `chain` seeds the checksum of its first batch.
+
+    `epoch`: under which lease it was written (`runtime/lease.py`), 0 where there is none.
+    """
 
     first_seq: int
     journal_id: int
     chain: int
     sync: Sync
+    epoch: int = 0
 
     def pack(self) -> bytes:
         """Write the 64 bytes."""
         fields = _SEGMENT.pack(
-            _MAGIC, FORMAT_VERSION, self.sync, RECORD, self.first_seq, self.journal_id, self.chain
+            _MAGIC,
+            FORMAT_VERSION,
+            self.sync,
+            RECORD,
+            self.first_seq,
+            self.journal_id,
+            self.chain,
+            self.epoch,
         ).ljust(SEGMENT_HEAD - _SUM.size, b"\0")
         return fields + _SUM.pack(xxhash.xxh3_64_intdigest(fields))
 
@@ -116,6 +127,17 @@ def segments_in(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem))
 
 
+def last_epoch(folder: Path) -> int:
+    """Return under which lease the last segment of a journal was written, 0: under none.
+
+    Raises: CorruptJournal; WrongVersion.
+    """
+    for path in segments_in(folder)[-1:]:
+        with path.open("rb") as file:
+            return read_head(path, memoryview(file.read(SEGMENT_HEAD))).epoch
+    return 0
+
+
 def read_head(path: Path, view: memoryview) -> SegmentHead:
     """Read the head of a segment.
 
@@ -124,7 +146,7 @@ def read_head(path: Path, view: memoryview) -> SegmentHead:
     if len(view) < SEGMENT_HEAD:
         raise CorruptJournal(path, 0, f"{len(view)} bytes are not a segment head")
     fields = bytes(view[: SEGMENT_HEAD - _SUM.size])
-    magic, version, sync, record, first_seq, journal_id, chain = _SEGMENT.unpack_from(fields)
+    magic, version, sync, record, first_seq, journal_id, chain, epoch = _SEGMENT.unpack_from(fields)
     (check,) = _SUM.unpack_from(view, SEGMENT_HEAD - _SUM.size)
     if magic != _MAGIC or check != xxhash.xxh3_64_intdigest(fields):
         raise CorruptJournal(path, 0, "the segment head does not match its check")
@@ -135,7 +157,7 @@ def read_head(path: Path, view: memoryview) -> SegmentHead:
         )
     if path.name != segment_name(first_seq):
         raise CorruptJournal(path, 0, f"this is {segment_name(first_seq)} under another name")
-    return SegmentHead(first_seq, journal_id, chain, Sync(sync))
+    return SegmentHead(first_seq, journal_id, chain, Sync(sync), epoch)
 
 
 def frame_size(count: int) -> int:

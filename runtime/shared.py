@@ -160,6 +160,11 @@ def queue_requests(run: Path, instruments: int) -> Array:
     return _map(run / "queue.requests", np.dtype("<i8"), (instruments,), create=True)
 
 
+def withdraw(run: Path) -> None:
+    """Tell readers that nothing is announced any more, whoever has announced it."""
+    _epoch_word(run)[0] = 0
+
+
 def _epoch_word(run: Path) -> Array:
     return _map(run / "board.epoch", np.dtype("<i8"), (1,), create=True)
 

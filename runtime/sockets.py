@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import zmq
+from zmq.utils import z85
 
 _RECONNECT_MS = 10
 """Pause between two tries to reach a side that is not there: a part of every switch-over."""
@@ -149,10 +150,18 @@ class Subscribe(_Socket):
 
 
 class Serve(_Socket):
-    """The bound end of a ROUTER↔DEALER wire: frames come with the name of who sent them."""
+    """The bound end of a ROUTER↔DEALER wire: frames come with the name of who sent them.
 
-    def __init__(self, limit: int) -> None:
+    With a `key` (32 secret bytes that both ends have) the wire is encrypted by CURVE: who does not have it
+    can neither connect nor read. The server's public key, without which nobody can connect, is never
+    told to anyone, but made of the key at both ends.
+    """
+
+    def __init__(self, limit: int, key: bytes = b"") -> None:
         super().__init__(zmq.ROUTER, limit)
+        if key:
+            self._socket.curve_secretkey = z85.encode(key)
+            self._socket.curve_server = True
         # A peer that has gone, or takes nothing, is an error to see and not a silent loss.
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
 
@@ -182,10 +191,15 @@ class Serve(_Socket):
 
 
 class Ask(_Socket):
-    """The connecting end of a ROUTER↔DEALER wire."""
+    """The connecting end of a ROUTER↔DEALER wire; `key` as in `Serve`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, key: bytes = b"") -> None:
         super().__init__(zmq.DEALER, limit)
+        if key:
+            secret = z85.encode(key)
+            public = zmq.curve_public(secret)
+            self._socket.curve_secretkey = secret
+            self._socket.curve_publickey = self._socket.curve_serverkey = public
         # Nothing is kept for one who is not there: what is asked is asked anew when it comes.
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conf.settings import Settings
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
-from runtime.service import BAD_CONFIGURATION
+from runtime.service import BAD_CONFIGURATION, BadConfiguration
 
 _STOP_ORDER = (
     "market", "ingress", "matcher", "writer", "relay", "broadcaster", "mirror", "postgres",
@@ -67,6 +67,11 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         Program("office", python("office"), renewal=Renewal.PAUSE),
     ]
     store: tuple[str, ...] = ()
+    if settings.matcher.peer and not settings.database.dsn:
+        raise BadConfiguration(
+            "matcher.peer is set: the lease lies in a database that both hosts share, name it in "
+            "database.dsn"
+        )
     if not settings.database.dsn:
         postgres = EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir)
         programs += _embedded(postgres)

@@ -1,5 +1,6 @@
 import asyncio
 import multiprocessing
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -218,4 +219,31 @@ def test_nothing_is_kept_for_a_server_that_is_not_there(here: str) -> None:
     assert serve.wait(DEADLINE_S * 1000)
     assert [frame for _, frame in serve.drain(10)] == [b"in time"]
     for wire in (serve, ask):
+        wire.close()
+
+
+def test_a_wire_with_a_key_is_open_to_those_who_have_it() -> None:
+    serve, friend, stranger, plain = (
+        Serve(100, bytes(range(32))),
+        Ask(100, bytes(range(32))),
+        Ask(100, bytes(range(1, 33))),
+        Ask(100),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as trial:
+        address = f"tcp://127.0.0.1:{trial.getsockname()[1]}"
+    serve.bind(address)
+    for wire in (stranger, plain, friend):
+        wire.connect(address)
+    until(lambda: friend.send(b"secret"))
+    assert serve.wait(DEADLINE_S * 1000)
+    ((peer, frame),) = serve.drain(10)
+    assert frame == b"secret"
+    assert serve.send(peer, b"answer")
+    assert friend.wait(DEADLINE_S * 1000)
+    assert list(friend.drain(10)) == [b"answer"]
+    # The others came first and have had their time.
+    assert not stranger.send(b"let me in")
+    assert not plain.send(b"let me in")
+    assert list(serve.drain(10)) == []
+    for wire in (serve, friend, stranger, plain):
         wire.close()

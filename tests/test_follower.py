@@ -1,0 +1,399 @@
+"""A copy on another host: the same digests batch by batch, whatever the wire does to it, or none at all."""
+
+import logging
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from matcher import capacity, follower, replicas, shipping
+from matcher.core.engine import Engine
+from matcher.follower import Diverged, Follower
+from matcher.recovery import catch_up
+from matcher.replicas import Fenced, Mode, Replicas
+from matcher.shipping import Source
+from runtime import segments
+from runtime.durable import DurableReader
+from runtime.journal import Journal, JournalFull
+from runtime.replay import JournalReader
+from runtime.replica_frames import Frame, Word, unpack
+from runtime.segments import CorruptJournal, last_epoch, segments_in
+from runtime.service import BadConfiguration
+from runtime.shared import NotPublished
+from tests.test_recovery import POLICY, SMALL, Exchange
+from tests.test_replicas import MS, PEER, FakeClock, Line, PrimaryEnd, StandbyEnd
+
+LOG = logging.getLogger("test")
+COPY = 77
+
+
+@pytest.fixture(autouse=True)
+def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
+    for module in (replicas, follower):
+        monkeypatch.setattr(module, "clock", clock)
+    return clock
+
+
+class FakeKeeper:
+    """What the loop sees of the keeper of a lease."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.rounds = 0
+        self.possible = frozenset((0,))
+        self.wished = 0
+
+    def wish(self, replica: int) -> None:
+        if replica != self.wished:
+            self.wished = replica
+            self.possible |= {replica}
+
+    def answer(self) -> None:
+        """The database has it."""
+        self.possible = frozenset((self.wished,))
+        self.rounds += 1
+
+
+class Hosts:
+    """One in charge with its journal, and one with a copy, over a line that a test may hurt."""
+
+    def __init__(self, folder: Path, clock: FakeClock, keeper: FakeKeeper | None = None) -> None:
+        self.clock = clock
+        self.chance = random.Random(1)
+        self.primary = Exchange(folder / "primary")
+        self.primary.journal.begin_epoch(1)
+        self.line = Line(clock)
+        place = self.primary.journal.place
+        capacities = (self.primary.folder / capacity.FILE).read_bytes()
+        self.source = Source(self.primary.folder, place.head.journal_id, 1, capacities)
+        self.replicas = Replicas(
+            PrimaryEnd(self.line),
+            LOG,
+            self.primary.journal.next_seq,
+            2.0,
+            source=self.source,
+            keeper=keeper,  # type: ignore[arg-type]
+        )
+        self.folder = folder / "copy" / "journal"
+        self.follower = self.make_follower()
+
+    def make_follower(self) -> Follower:
+        """A follower that goes on with what lies in the folder."""
+
+        def make_engine() -> Engine:
+            return Engine(capacity.settle(self.folder, SMALL))
+
+        made = Follower(LOG, StandbyEnd(self.line), self.folder, POLICY, COPY, make_engine)
+        if segments_in(self.folder):
+            engine = make_engine()
+            made.journal = catch_up(engine, JournalReader(self.folder), POLICY).journal
+            made.engine = engine
+        return made
+
+    def trade(self, batches: int = 1) -> None:
+        for _ in range(batches):
+            self.primary.trade(self.chance, 1)
+            self.replicas.journaled(self.primary.journal.next_seq)
+
+    def live(self, milliseconds: int = 500) -> None:
+        for _ in range(0, milliseconds, 10):
+            self.clock.now_ns += 10 * MS
+            self.follower.turn(0)
+            self.replicas.turn()
+
+    def live_until_whole(self) -> None:
+        for _ in range(1000):
+            self.live(10)
+            if self.replicas.behind == 0 and self.follower.is_whole:
+                return
+        raise AssertionError("the copy never has everything")
+
+    def check_copy(self) -> None:
+        """The copy is the original, by both chained digests and by the state."""
+        copy, engine = self.follower.journal, self.follower.engine
+        assert copy and engine
+        mine, its = copy.place, self.primary.journal.place
+        assert (mine.next_seq, mine.chain) == (its.next_seq, its.chain)
+        assert mine.head.journal_id == its.head.journal_id
+        assert engine.digest() == self.primary.engine.digest()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, time: FakeClock) -> Iterator[Hosts]:
+    found = Hosts(tmp_path, time)
+    yield found
+    found.primary.lock.release()
+
+
+def test_a_copy_has_the_digests_of_the_original(hosts: Hosts) -> None:
+    hosts.trade(20)
+    hosts.live_until_whole()
+    assert hosts.replicas.mode is Mode.TOGETHER
+    hosts.trade()
+    assert not hosts.replicas.confirmed(0)
+    hosts.follower.turn(0)
+    assert hosts.replicas.confirmed(0)
+    hosts.check_copy()
+    # It is a journal like any other: it can be replayed from its files.
+    engine = Engine(capacity.recorded(hosts.folder))
+    catch_up(engine, JournalReader(hosts.folder), POLICY)
+    assert engine.digest() == hosts.primary.engine.digest()
+
+
+def test_a_late_one_gets_everything_a_piece_at_a_time(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "PIECE", 1 << 12)
+    monkeypatch.setattr(shipping, "WINDOW", 1 << 14)
+    hosts.trade(80)
+    assert len(segments_in(hosts.primary.folder)) > 2
+    hosts.follower.turn(0)
+    hosts.replicas.turn()
+    for _ in range(50):
+        hosts.replicas.turn()
+    on_their_way = sum(len(frame) for frame in hosts.line.to_standby)
+    assert on_their_way < 3 * (1 << 14), "more is sent than the window allows"
+    hosts.live_until_whole()
+    hosts.check_copy()
+
+
+def test_it_goes_on_where_it_was_after_a_restart(hosts: Hosts) -> None:
+    hosts.trade(10)
+    hosts.live_until_whole()
+    has = hosts.follower.next_seq
+    hosts.follower = hosts.make_follower()
+    hosts.line.peer = b"another"
+    assert hosts.follower.next_seq == has
+    hosts.trade(10)
+    hosts.live_until_whole()
+    hosts.check_copy()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_lost_on_the_way_is_asked_for_again(hosts: Hosts, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(60):
+        hosts.trade()
+        for frames in (hosts.line.to_standby, hosts.line.to_primary):
+            for _ in range(len(frames)):
+                frame = frames.popleft()
+                if chance.random() < 0.7:
+                    frames.append(frame)  # type: ignore[arg-type]
+        if chance.random() < 0.1:
+            hosts.follower = hosts.make_follower()
+            hosts.line.peer = str(chance.random()).encode()
+        hosts.live(20)
+        assert hosts.follower.next_seq <= hosts.primary.journal.next_seq
+    hosts.live_until_whole()
+    hosts.check_copy()
+
+
+def flip(hosts: Hosts, chance: random.Random) -> bool:
+    """Flip a bit of the body of the next batches that are on their way."""
+    for index, content in enumerate(hosts.line.to_standby):
+        frame = unpack(content)
+        if frame.word is Word.BATCHES:
+            body = bytearray(frame.body)
+            place = chance.randrange(8 * len(body))
+            body[place // 8] ^= 1 << place % 8
+            head = content[: len(content) - len(body)]
+            hosts.line.to_standby[index] = head + bytes(body)
+            return True
+    return False
+
+
+def test_a_flipped_bit_is_noticed_and_nothing_of_it_written(hosts: Hosts) -> None:
+    chance = random.Random(5)
+    hosts.trade(5)
+    hosts.live_until_whole()
+    flipped = 0
+    for _ in range(30):
+        hosts.trade()
+        flipped += flip(hosts, chance)
+        hosts.live_until_whole()
+    assert flipped == 30
+    hosts.check_copy()
+
+
+def test_damage_that_comes_again_and_again_is_for_a_person(hosts: Hosts) -> None:
+    hosts.trade(5)
+    hosts.live_until_whole()
+    hosts.trade()
+    with pytest.raises(BadConfiguration, match="damaged again and again"):
+        for _ in range(500):
+            flip(hosts, hosts.chance)
+            hosts.live(10)
+
+
+def test_a_copy_with_a_tail_that_the_other_never_had_has_diverged(hosts: Hosts) -> None:
+    hosts.trade(5)
+    hosts.live_until_whole()
+    copy = hosts.follower.journal
+    assert copy
+    tail = next(JournalReader(hosts.primary.folder).read())[:3].copy()
+    tail["seq"] = range(copy.next_seq, copy.next_seq + 3)
+    copy.append(tail)
+    hosts.follower = hosts.make_follower()
+    with pytest.raises(Diverged):
+        hosts.live()
+    # Also when the other has gone on by as much.
+    hosts.follower = hosts.make_follower()
+    hosts.trade(3)
+    with pytest.raises(Diverged):
+        hosts.live()
+
+
+def test_a_copy_of_another_journal_has_diverged(hosts: Hosts, tmp_path: Path) -> None:
+    other = Exchange(tmp_path / "copy")
+    other.trade(hosts.chance, 2)
+    other.end()
+    hosts.follower = hosts.make_follower()
+    with pytest.raises(Diverged):
+        hosts.live()
+
+
+def test_segments_that_are_gone_cannot_be_copied(hosts: Hosts) -> None:
+    hosts.trade(80)
+    segments_in(hosts.primary.folder)[0].unlink()
+    with pytest.raises(BadConfiguration, match="begin with a backup"):
+        hosts.live()
+
+
+def test_a_full_disk_stops_the_copy_until_there_is_room(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.trade(5)
+    hosts.live_until_whole()
+    with monkeypatch.context() as full:
+
+        def no_room(self: Journal, rows: object) -> None:
+            if self is hosts.follower.journal:
+                raise JournalFull("no room")
+            append(self, rows)  # type: ignore[arg-type]
+
+        append = Journal.append
+        full.setattr(Journal, "append", no_room)
+        hosts.trade(2)
+        hosts.live(1000)
+        assert hosts.replicas.behind > 0
+    hosts.live_until_whole()
+    hosts.check_copy()
+
+
+def test_one_from_before_is_confirmed_nothing(hosts: Hosts) -> None:
+    hosts.trade(5)
+    hosts.live_until_whole()
+    copy = hosts.follower.journal
+    assert copy
+    copy.begin_epoch(2)
+    hosts.line.to_primary.clear()
+    hosts.line.to_standby.append(Frame(Word.BEAT, copy.next_seq, epoch=1).pack())
+    hosts.follower.turn(0)
+    assert not any(unpack(content).word is Word.RECEIPT for _, content in hosts.line.to_primary)
+
+
+def test_every_segment_says_under_which_lease_it_was_written(hosts: Hosts) -> None:
+    hosts.trade(2)
+    hosts.live_until_whole()
+    hosts.primary.journal.begin_epoch(3)
+    hosts.trade(2)
+    hosts.live_until_whole()
+    hosts.check_copy()
+    assert last_epoch(hosts.folder) == last_epoch(hosts.primary.folder) == 3
+    # A segment under an older lease, behind one under a newer, is not this journal's.
+    path = segments_in(hosts.primary.folder)[-1]
+    content = bytearray(path.read_bytes())
+    head = segments.read_head(path, memoryview(content))
+    older = segments.SegmentHead(head.first_seq, head.journal_id, head.chain, head.sync, 0)
+    path.write_bytes(older.pack() + content[segments.SEGMENT_HEAD :])
+    with pytest.raises(CorruptJournal, match="epoch 0, after 1"):
+        list(JournalReader(hosts.primary.folder).read())
+
+
+def test_the_end_of_a_leased_journal_is_for_no_books_while_it_is_at_rest(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    hosts.trade(2)
+    hosts.primary.end()
+    reader = DurableReader(JournalReader(hosts.primary.folder), tmp_path, for_books=True)
+    with pytest.raises(NotPublished):
+        list(reader.read())
+    assert list(DurableReader(JournalReader(hosts.primary.folder), tmp_path).read())
+
+
+@pytest.fixture
+def keeper() -> FakeKeeper:
+    return FakeKeeper()
+
+
+@pytest.fixture
+def leased(tmp_path: Path, time: FakeClock, keeper: FakeKeeper) -> Iterator[Hosts]:
+    found = Hosts(tmp_path, time, keeper)
+    found.trade(5)
+    found.live_until_whole()
+    yield found
+    found.primary.lock.release()
+
+
+def test_the_lease_names_a_copy_only_once_answers_wait_for_it(
+    leased: Hosts, keeper: FakeKeeper
+) -> None:
+    assert leased.replicas.mode is Mode.TOGETHER
+    leased.live(50)
+    assert keeper.wished == COPY
+
+
+def test_nothing_is_told_alone_before_the_lease_says_so(leased: Hosts, keeper: FakeKeeper) -> None:
+    leased.live(50)
+    keeper.answer()
+    leased.line.cut = True
+    leased.trade()
+    leased.live(60_000)
+    assert keeper.wished == 0
+    assert not leased.replicas.confirmed(0)
+    assert leased.replicas.mode is Mode.TOGETHER
+    keeper.answer()
+    assert leased.replicas.confirmed(0)
+    assert leased.replicas.mode is Mode.ALONE
+
+
+def test_a_receipt_of_one_copy_is_nothing_while_the_lease_names_another(
+    leased: Hosts, keeper: FakeKeeper
+) -> None:
+    leased.live(50)
+    keeper.answer()
+    keeper.possible = frozenset((99,))
+    leased.trade()
+    leased.live(50)
+    assert leased.replicas.behind == 0
+    assert not leased.replicas.confirmed(0)
+    keeper.answer()
+    assert leased.replicas.confirmed(0)
+
+
+def test_after_a_pause_nothing_is_told_before_it_was_looked_whose_the_lease_is(
+    leased: Hosts, keeper: FakeKeeper
+) -> None:
+    leased.clock.now_ns += 5_000 * MS
+    assert not leased.replicas.confirmed(0)
+    keeper.rounds += 1
+    assert not leased.replicas.confirmed(0)
+    keeper.rounds += 1
+    assert leased.replicas.confirmed(0)
+
+
+def test_who_lost_the_lease_tells_nothing_more(leased: Hosts, keeper: FakeKeeper) -> None:
+    keeper.lost = True
+    with pytest.raises(Fenced):
+        leased.replicas.confirmed(0)
+
+
+def test_a_stranger_on_the_wire_changes_nothing(leased: Hosts) -> None:
+    leased.line.to_primary.append((b"stranger", b"x" * 64))
+    leased.line.to_primary.append((b"stranger", Frame(Word.LEAVE, 1).pack()))
+    leased.line.to_primary.append((PEER, b""))
+    leased.live(50)
+    assert leased.replicas.mode is Mode.TOGETHER
+    assert leased.replicas.behind == 0
