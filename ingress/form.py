@@ -6,12 +6,14 @@ query (without its `signature` pair), immediately followed by the body (without 
 """
 
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
+from urllib.parse import unquote
 
 from falcon.uri import parse_query_string
 
 from ingress import errors
 
+_LONG = 256
+_ESCAPES = tuple((f"%{ord(character):02X}", character) for character in '"{}[]:, ')
 PARAM_LIMIT = 100
 """More parameters than any request has; a longer form is refused before it is looked at closely."""
 
@@ -117,7 +119,13 @@ def _twice() -> errors.Refused:
 
 
 def _decoded(text: str) -> str:
+    text = text.replace("+", " ")
+    if len(text) > _LONG:
+        # A batch of orders is JSON, a third of it escapes of these few characters: four times faster. None of
+        # them is the percent sign, so no new escape comes of it.
+        for escape, character in _ESCAPES:
+            text = text.replace(escape, character)
     try:
-        return unquote_plus(text, errors="strict")
+        return unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise errors.Refused(-1100, "Illegal characters found in a parameter.") from None

@@ -1,6 +1,10 @@
 """Parameters out of raw bytes, and the bytes that a signature covers (API sections 1, 2 and 17)."""
 
+from urllib.parse import quote_plus, unquote_plus
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ingress.auth import HmacSeal
 from ingress.errors import Refused
@@ -115,3 +119,13 @@ def test_more_parameters_than_any_request_has_are_refused():
     with pytest.raises(Refused) as refusal:
         read_form(pairs, b"")
     assert refusal.value.msg == "Too many parameters; expected '100' and received '101'."
+
+
+@given(value=st.text(st.characters(codec="utf-8"), min_size=100, max_size=200))
+@example(value='[{"symbol":"BTCUSDT", "price":"1"}]' * 10)
+@example(value="%22%2522%7B+%" * 30)
+def test_a_long_value_is_decoded_as_python_decodes_it(value):
+    encoded = quote_plus(value) + quote_plus(quote_plus(value)).replace("%25", "%25%7d")
+    assert read_form(b"", f"batchOrders={encoded}&signature=s".encode()).fields == {
+        "batchOrders": unquote_plus(encoded)
+    }
