@@ -28,6 +28,8 @@ from runtime.shared import NotPublished
 from runtime.trail import TrailReader, trails
 
 STAGES = ("received", "stamped", "journaled", "matched", "told", "persisted", "broadcast")
+_BESIDE = ("persisted", "broadcast")
+"""They wait for the answer, not for each other: both are counted from `told`."""
 _SHOWN = ("price", "order_qty", "leaves_qty", "cum_qty", "last_px", "last_qty", "reason", "contra_order_id")  # fmt: skip
 
 
@@ -135,9 +137,10 @@ def _lines(order_id: int, steps: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"  {stage:<10} not known any more"
                 continue
             at_ns = stages[stage]
-            later = f"+{(at_ns - before) / 1000:.0f} µs" if before else ""
+            later = f"{(at_ns - before) / 1000:+.0f} µs" if before else ""
             yield f"  {stage:<10} {_clock(at_ns)}  {later}".rstrip()
-            before = at_ns
+            if stage not in _BESIDE:
+                before = at_ns
         for event in step["events"]:
             facts = " ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
             yield f"  {event['kind']:<10} {facts}"
