@@ -1,4 +1,4 @@
-"""The mirror process: `python -m broadcaster.mirror`. The market of another host, out of Redis.
+"""The mirror process: `python -m broadcaster.mirror`. The market of another host, out of Redis or over the wire.
 
 It stands where the matcher stands on its own host: it publishes the public blocks of shared memory and sends
 the market wire, so broadcasters and ingress workers of this host are those of every host. Nothing can be entered here
@@ -17,9 +17,11 @@ from conf.sections import Redis
 from conf.settings import Settings
 from protocol.layout import Rows, rows_from
 from protocol.records import Event
+from runtime.curve import CannotListen, Keys, NoKeys, is_key
 from runtime.endpoints import MARKET, address
 from runtime.endpoints import frame_of as wire_frame
 from runtime.market_bus import Away, Frame, MarketBus, WrongVersion
+from runtime.market_wire import MarketLink, place_of
 from runtime.service import BadConfiguration, Service
 from runtime.sockets import Publish
 
@@ -36,7 +38,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, process: Service) -> None:
-    mirror = Mirror(settings.redis, process)
+    mirror = Mirror(settings.redis, _bus(settings), process)
     while not process.stopping:
         mirror.turn()
         if mirror.board is None:
@@ -45,14 +47,38 @@ def _run(settings: Settings, process: Service) -> None:
     mirror.close()
 
 
+def _bus(settings: Settings) -> MarketBus | MarketLink:
+    """Return where the market comes from.
+
+    Raises: BadConfiguration.
+    """
+    redis, wire = settings.redis, settings.wire
+    if not wire.source:
+        return MarketBus(redis.source, redis.prefix, redis.frames)
+    if redis.source:
+        raise BadConfiguration(
+            "redis.source and wire.source are both set: take the market from one"
+        )
+    if not is_key(wire.source_key):
+        raise BadConfiguration(
+            "wire.source_key must be the public key of the exchange: `openbourse keys show` there tells it"
+        )
+    keys = Keys(settings.curve_folder)
+    try:
+        keys.own()
+        return MarketLink(keys, wire.source_key, place_of("wire.source", wire.source))
+    except (NoKeys, CannotListen) as error:
+        raise BadConfiguration(str(error)) from error
+
+
 class Mirror:
     """What the loop of the mirror works with."""
 
-    def __init__(self, redis: Redis, process: Service) -> None:
+    def __init__(self, redis: Redis, bus: MarketBus | MarketLink, process: Service) -> None:
         self.board: MirrorBoard | None = None
         self._redis = redis
         self._process = process
-        self._bus = MarketBus(redis.source, redis.prefix, redis.frames)
+        self._bus = bus
         self._wire = Publish(MARKET.limit)
         self._wire.bind(address(MARKET, process.run))
         self._listening = False
@@ -72,7 +98,7 @@ class Mirror:
             raise BadConfiguration(str(error)) from error
         except Away as error:
             if not self._away:
-                self._process.log.warning("redis is away: %s", error)
+                self._process.log.warning("%s is away: %s", self._bus.kind, error)
             self._away, self._listening = str(error), False
             time.sleep(PAUSE_S)
 
@@ -100,10 +126,10 @@ class Mirror:
         self._listening = True
         self._heard_s = time.monotonic()
         if self._away:
-            self._process.log.info("redis is there again")
+            self._process.log.info("%s is there again", self._bus.kind)
         self._away = ""
         if self._state_s == 0.0:
-            self._process.ready(redis=self._redis.source)
+            self._process.ready(bus=self._bus.kind)
             self._state_s = time.monotonic()
 
     def _hear(self, board: MirrorBoard) -> None:

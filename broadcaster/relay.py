@@ -20,9 +20,11 @@ from protocol.layout import Rows, rows_of
 from protocol.public_rows import LISTINGS, public_rows, touched
 from protocol.records import FORMAT_VERSION, Event
 from runtime import clock
+from runtime.curve import CannotListen, Keys, NoKeys
 from runtime.endpoints import MARKET, WrongFrame, address, rows_in
 from runtime.market_bus import Away, Frame, Listings, MarketBus, State, depth_of, frame_of
-from runtime.service import Service
+from runtime.market_wire import MarketDoor, place_of
+from runtime.service import BadConfiguration, Service
 from runtime.shared import NotPublished, Reader, deep_requests
 from runtime.sockets import Subscribe
 
@@ -42,8 +44,9 @@ def main() -> int:
 def _run(settings: Settings, process: Service) -> None:
     source = Subscribe(MARKET.limit)
     source.connect(address(MARKET, process.run))
-    relay = Relay(settings.redis, Reader(process.run), process)
-    process.ready(redis=settings.redis.url)
+    bus = _bus(settings)
+    relay = Relay(settings.redis, bus, Reader(process.run), process)
+    process.ready(bus=bus.kind)
     while not process.stopping:
         source.wait(round(max(1.0, settings.redis.tick_ms)))
         relay.take(list(source.drain(_FRAMES_AT_ONCE)))
@@ -53,16 +56,36 @@ def _run(settings: Settings, process: Service) -> None:
     source.close()
 
 
+def _bus(settings: Settings) -> MarketBus | MarketDoor:
+    """Return where the market goes.
+
+    Raises: BadConfiguration.
+    """
+    redis, wire = settings.redis, settings.wire
+    if not wire.listen:
+        return MarketBus(redis.url, redis.prefix, redis.frames)
+    if redis.url:
+        raise BadConfiguration("redis.url and wire.listen are both set: the relay has one way out")
+    try:
+        return MarketDoor(
+            Keys(settings.curve_folder), place_of("wire.listen", wire.listen), redis.frames
+        )
+    except (NoKeys, CannotListen) as error:
+        raise BadConfiguration(str(error)) from error
+
+
 class Relay:
     """What the loop of the relay works with."""
 
-    def __init__(self, redis: Redis, blocks: Reader, process: Service) -> None:
+    def __init__(
+        self, redis: Redis, bus: MarketBus | MarketDoor, blocks: Reader, process: Service
+    ) -> None:
         self._redis = redis
         self._blocks = blocks
         self._board = Board(blocks.current)
         self._log = process.log
         self._run = process.run
-        self._bus = MarketBus(redis.url, redis.prefix, redis.frames)
+        self._bus = bus
         self._intake = Intake()
         self._waiting: deque[Frame] = deque(maxlen=WAITING_FRAMES)
         self._last = 0
@@ -87,6 +110,7 @@ class Relay:
 
     def turn(self) -> None:
         """Send what waits, and what is due."""
+        self._bus.answer()
         now_s = time.monotonic()
         if now_s < self._retry_s:
             return
@@ -96,12 +120,12 @@ class Relay:
             self._send(now_s)
         except Away as error:
             if not self._away:
-                self._log.warning("redis is away, frames wait: %s", error)
+                self._log.warning("%s is away, frames wait: %s", self._bus.kind, error)
             self._away, self._is_new = str(error), True
             self._retry_s = now_s + RETRY_S
         else:
             if self._away:
-                self._log.info("redis is there again")
+                self._log.info("%s is there again", self._bus.kind)
             self._away = ""
 
     def facts(self) -> dict[str, object]:
@@ -112,7 +136,9 @@ class Relay:
         if self._is_new:
             # A stream that is ahead of the market is that of another journal.
             if self._bus.newest() > self._event_seq():
-                self._log.warning("what redis keeps is of another journal and is removed")
+                self._log.warning(
+                    "what %s keeps is of another journal and is removed", self._bus.kind
+                )
                 self._bus.forget()
             self._is_new, self._state_s = False, 0.0
         if self._waiting:

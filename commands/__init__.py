@@ -17,6 +17,7 @@ WORDS = {
     "fee-tier": "which share of the fees the accounts of a tier pay",
     "kill-switch": "halt every instrument and cancel every order, at once",
     "admin-key": "who may use the admin API",
+    "keys": "the keys of this host, and of those that may take its market over the wire",
     "audit": "who did what to the exchange, and when",
     "backup": "copy the whole exchange to a directory, also while it runs",
     "restore": "make an exchange of a backup, in an empty data directory",

@@ -176,6 +176,22 @@ class Redis:
 
 
 @dataclass(frozen=True)
+class Wire:
+    """The market between hosts without a server between them, encrypted; see docs/hosts.md."""
+
+    listen: str = setting(
+        "",
+        "host:port where this exchange offers its market to hosts whose keys it trusts (`openbourse keys`), "
+        "and the port behind it; empty: nowhere",
+    )
+    source: str = setting(
+        "", "host:port: this host takes its market from there and matches nothing itself"
+    )
+    source_key: str = setting("", "the public key of the exchange there")
+    keys_dir: str = setting("", "where this host's keys are; empty: curve in the data directory")
+
+
+@dataclass(frozen=True)
 class Journal:
     """The journal (matcher): the durable truth."""
 

@@ -23,6 +23,7 @@ from conf.sections import (
     Redis,
     Rest,
     Supervision,
+    Wire,
     Ws,
 )
 
@@ -43,6 +44,7 @@ class Settings:
     rest: Rest = field(default_factory=Rest)
     ws: Ws = field(default_factory=Ws)
     redis: Redis = field(default_factory=Redis)
+    wire: Wire = field(default_factory=Wire)
     journal: Journal = field(default_factory=Journal)
     matcher: Matcher = field(default_factory=Matcher)
     core: Core = field(default_factory=Core)
@@ -54,11 +56,22 @@ class Settings:
     calendar_file: Path = SHIPPED / "calendar.toml"
     demo: bool = True
 
+    @property
+    def is_mirror(self) -> bool:
+        """Whether this host takes its market from another one."""
+        return bool(self.redis.source or self.wire.source)
+
+    @property
+    def curve_folder(self) -> Path:
+        """Where the keys of this host are."""
+        return Path(self.wire.keys_dir) if self.wire.keys_dir else self.data_dir / "curve"
+
 
 _SECTIONS = {
     "rest": Rest,
     "ws": Ws,
     "redis": Redis,
+    "wire": Wire,
     "journal": Journal,
     "matcher": Matcher,
     "core": Core,

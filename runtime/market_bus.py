@@ -95,6 +95,8 @@ class WrongVersion(RuntimeError):
 class MarketBus:
     """A connection to the bus; `url` as in `redis://host:6379/0`. Every method may raise Away."""
 
+    kind = "redis"
+
     def __init__(self, url: str, prefix: str, frames: int) -> None:
         self._redis: Any = redis.Redis.from_url(
             url,
@@ -112,15 +114,18 @@ class MarketBus:
         """Send frames in order, to those who listen now and for those who ask later."""
         pipe = self._redis.pipeline(transaction=False)
         for frame in frames:
-            packed = _packed(frame)
+            sent = packed(frame)
             if frame.events:
                 about = {"maxlen": self._limit, "approximate": True, "id": f"{frame.last}-1"}
-                pipe.xadd(self._frames, {b"f": packed}, **about)
-            pipe.publish(self._live, packed)
+                pipe.xadd(self._frames, {b"f": sent}, **about)
+            pipe.publish(self._live, sent)
         for answer in pipe.execute(raise_on_error=False):
             # Sent already, before the connection broke: the id says so.
             if isinstance(answer, Exception) and "equal or smaller" not in str(answer):
                 raise answer
+
+    def answer(self) -> None:
+        """Do nothing: Redis answers who asks for state and frames."""
 
     def newest(self) -> int:
         """Return the newest event number that the stream has; 0: none."""
@@ -133,7 +138,7 @@ class MarketBus:
 
     def keep(self, state: State) -> None:
         """Keep the whole market for those who begin."""
-        self._redis.set(self._state, _packed(state))
+        self._redis.set(self._state, packed(state))
 
     def state(self) -> State | None:
         """Return the whole market as it was kept last; None: never.
@@ -141,7 +146,7 @@ class MarketBus:
         Raises: WrongVersion.
         """
         found = self._redis.get(self._state)
-        return None if found is None else _read(State, found)
+        return None if found is None else read(State, found)
 
     def listen(self) -> None:
         """Begin to listen; what was listened to before is left."""
@@ -158,7 +163,7 @@ class MarketBus:
         Raises: WrongVersion.
         """
         message = self._listener.get_message(timeout=timeout_s)
-        return None if message is None else _read(Frame, message["data"])
+        return None if message is None else read(Frame, message["data"])
 
     def since(self, event_seq: int) -> Iterator[Frame]:
         """Yield the frames kept that hold this event or later ones, oldest first."""
@@ -166,7 +171,7 @@ class MarketBus:
         while True:
             found = self._redis.xrange(self._frames, min=begin, count=_PAGE)
             for _, fields in found:
-                yield _read(Frame, fields[b"f"])
+                yield read(Frame, fields[b"f"])
             if len(found) < _PAGE:
                 return
             begin = f"({found[-1][0].decode()}"
@@ -181,18 +186,23 @@ def frame_of(status: Rows, events: Rows, last: int) -> Frame:
     return Frame(FORMAT_VERSION, status.tobytes(), last, events.tobytes(), [], [], None)
 
 
-def _packed(what: Frame | State) -> bytes:
+def packed(what: Frame | State) -> bytes:
+    """Write a frame or a state as it is sent."""
     return zlib.compress(msgspec.msgpack.encode(what), _LEVEL)
 
 
-def _read(kind: Any, packed: bytes) -> Any:
+def read(kind: Any, sent: bytes) -> Any:
+    """Read what `packed` wrote.
+
+    Raises: WrongVersion.
+    """
     try:
-        found = msgspec.msgpack.decode(zlib.decompress(packed), type=kind)
+        found = msgspec.msgpack.decode(zlib.decompress(sent), type=kind)
     except (zlib.error, msgspec.DecodeError) as error:
-        raise WrongVersion(f"what came over Redis cannot be read: {error}") from error
+        raise WrongVersion(f"what came from the other host cannot be read: {error}") from error
     if found.version != FORMAT_VERSION:
         raise WrongVersion(
-            f"format version {found.version} came over Redis, {FORMAT_VERSION} expected: "
+            f"format version {found.version} came from the other host, {FORMAT_VERSION} expected: "
             "run the same release on all hosts"
         )
     return found

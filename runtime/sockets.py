@@ -16,7 +16,8 @@ _RECONNECT_MS = 10
 _contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
 
 
-def _context() -> zmq.Context[zmq.Socket[bytes]]:
+def context() -> zmq.Context[zmq.Socket[bytes]]:
+    """Return the context of this process."""
     pid = os.getpid()
     if pid not in _contexts:
         _contexts[pid] = zmq.Context()
@@ -25,7 +26,7 @@ def _context() -> zmq.Context[zmq.Socket[bytes]]:
 
 class _Socket:
     def __init__(self, kind: int, limit: int) -> None:
-        self._socket = _context().socket(kind)
+        self._socket = context().socket(kind)
         self._socket.set_hwm(limit)
         self._socket.linger = 0
         self._socket.reconnect_ivl = _RECONNECT_MS

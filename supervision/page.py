@@ -52,8 +52,8 @@ def _line(entry: dict[str, Any]) -> str:
 def _psql(settings: Settings, asked_dsn: str) -> str:
     if asked_dsn:
         return "as configured (database.dsn)"
-    if settings.redis.source:
-        return "none: the market comes from redis.source, the past needs database.dsn"
+    if settings.is_mirror:
+        return "none: the market comes from another host, the past needs database.dsn"
     run = endpoints.run_dir(settings.data_dir)
     postgres = EmbeddedPostgres(settings.data_dir, run, settings.database.bin_dir)
     program: Path | str = postgres.bin_dir / "psql"

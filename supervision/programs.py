@@ -59,7 +59,7 @@ class Program:
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     """Return the programs in order of start, and the settings they run with (the DSN filled in)."""
-    if settings.redis.source:
+    if settings.is_mirror:
         return _mirrored(settings), replace(settings, demo=False)
     hint = "the first time, and after a change, the core is compiled: up to a minute"
     programs = [
@@ -96,7 +96,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         _ingress(settings, "matcher", "writer"),
         *_broadcasters(settings),
     ]
-    if settings.redis.url:
+    if settings.redis.url or settings.wire.listen:
         relay = python("broadcaster.relay")
         programs.append(Program("relay", relay, needs=("matcher",), renewal=Renewal.PAUSE))
     if settings.demo:

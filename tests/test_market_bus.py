@@ -107,7 +107,7 @@ def test_another_release_on_the_other_host_is_named(valkey):  # noqa: F811
     bus = _bus(valkey)
     other = State(99, b"", 1, Listings(b"", b"", b""), 1, 1, [], [])
     bus.keep(other)
-    with pytest.raises(WrongVersion, match="99 came over Redis, 1 expected"):
+    with pytest.raises(WrongVersion, match="99 came from the other host, 1 expected"):
         bus.state()
 
 

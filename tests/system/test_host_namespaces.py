@@ -4,7 +4,9 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +72,72 @@ def hosts(namespace: str, tmp_path: Path) -> Iterator[Hosts]:
         edge.wipe()
         home.wipe()
         valkey.kill()
+
+
+STRANGER = """
+import sys
+from pathlib import Path
+from runtime.curve import Keys
+from runtime.market_wire import MarketLink, Unreachable
+keys = Keys(Path(sys.argv[1]))
+keys.make()
+link = MarketLink(keys, sys.argv[2], sys.argv[3])
+for what in (link.listen, link.state):
+    try:
+        print(what())
+    except Unreachable as why:
+        print(f"refused: {why}")
+"""
+
+
+def _free_port() -> int:
+    with socket.create_server((HOME, 0)) as trial:
+        return int(trial.getsockname()[1])
+
+
+def test_the_market_goes_over_an_encrypted_wire_to_a_host_whose_key_is_trusted_only(
+    namespace: str, tmp_path: Path
+) -> None:
+    place = f"{HOME}:{_free_port()}"
+    home = Exchange(
+        tmp_path / "home", "--no-demo", OPENBOURSE_WIRE_LISTEN=place, OPENBOURSE_REST_HOST=HOME
+    )
+    here = {"OPENBOURSE_REST_HOST": EDGE, "OPENBOURSE_WS_HOST": EDGE}
+    edge = Exchange(tmp_path / "edge", OPENBOURSE_WIRE_SOURCE=place, **here)
+    edge.prefix = ("ip", "netns", "exec", namespace)
+    try:
+        exchange_key = home.asked("keys", "create")["public"]
+        edge_key = edge.asked("keys", "create")["public"]
+        edge._environ["OPENBOURSE_WIRE_SOURCE_KEY"] = exchange_key
+        home.start()
+        stranger = subprocess.run(
+            [*edge.prefix, sys.executable, "-c", STRANGER, tmp_path / "stranger", exchange_key, place],
+            env=edge._environ, capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        assert stranger.stdout.count("refused: nobody answers") == 2, stranger.stdout
+        home.asked("keys", "trust", "edge", edge_key)
+        edge.start()
+        hosts = Hosts(None, home, edge)
+        hosts.trade(5)
+        hosts.agree()
+        assert _ip("link", "set", namespace, "down") == ""
+        hosts.trade(5)
+        assert home.is_whole()
+        assert _ip("link", "set", namespace, "up") == ""
+        hosts.trade(2)
+        hosts.agree()
+        # A key that is not trusted any more is refused when the connection is made anew.
+        home.asked("keys", "distrust", "edge")
+        home.asked("restart", "relay")
+        edge.until(lambda: edge.process("mirror")["facts"].get("away"), "refused", PATIENCE_S)
+        assert "the wire is away: nobody answers" in edge.log.read_text()
+        assert {one["what"] for one in home.asked("audit")["entries"]} >= {
+            "keys trust",
+            "keys distrust",
+        }
+    finally:
+        edge.wipe()
+        home.wipe()
 
 
 def test_a_wire_that_is_pulled_and_put_back_leaves_the_books_right(

@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 class Hosts:
     """Both exchanges, the server between them, and a trader on the first."""
 
-    def __init__(self, valkey: Valkey, home: Exchange, edge: Exchange) -> None:
+    def __init__(self, valkey: Valkey | None, home: Exchange, edge: Exchange) -> None:
         self.valkey, self.home, self.edge = valkey, home, edge
         self.keys: Keys = home.account("trader", "USDT=10000000", "ETH=1000")
         self.there, self.here = home.client(), edge.client()
