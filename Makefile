@@ -5,7 +5,8 @@
 #   make test    run every test                                  make fast    the part under a minute
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
-#   make soak    let freqtrade trade for five minutes
+#   make soak    an exchange under load for MINUTES=60: nothing may grow
+#   make freqtrade   let freqtrade trade for five minutes
 #   make browser use the terminal in a real browser; pictures in build/browser
 #   make page    measure the terminal in a busy market, SECONDS=600
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
@@ -19,7 +20,7 @@ APART := system or clients or browser or bench
 SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 
-.PHONY: audit sbom up test fast lint fix clients soak browser chromium bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test fast lint fix clients soak freqtrade browser chromium bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -67,8 +68,13 @@ page: chromium
 chromium: .venv/for-tests
 	$(BIN)/python -m tests.browser.chromium
 
-# freqtrade in live mode: five minutes of round trips without an error.
+# An exchange under load: memory, open files, error lines and the 99th percentile of an order's time are judged.
+MINUTES ?= 60
 soak: .venv/for-tests
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+# freqtrade in live mode: five minutes of round trips without an error.
+freqtrade: .venv/for-tests
 	OPENBOURSE_SOAK_S=300 $(BIN)/pytest -m clients tests/clients -k freqtrade $(ARGS)
 
 bench: .venv/for-use
