@@ -338,7 +338,8 @@ class Supervision:
 
     backoff_first_s: float = setting(
         0.2,
-        "wait before the first restart of a process that died",
+        "wait before the restart of a process that died soon; one that had run for healthy_after_s is "
+        "started again at once",
         unit="s",
         low=0.01,
         high=60,

@@ -1,5 +1,6 @@
 """One life of a matcher: what it is made of, how it comes back, and the loop while the market is its own."""
 
+import gc
 import json
 import secrets
 import time
@@ -68,6 +69,9 @@ class Life:
         self._blocks = Blocks(self.service.run, self._epoch)
         engine = Engine(capacities, self._blocks.allocate)
         engine.warm_up()
+        # Imports and the loaded core stay: from now on garbage is collected, and they are not looked at.
+        gc.freeze()
+        gc.enable()
         return engine
 
     def restore(self, engine: Engine) -> JournalReader:

@@ -176,7 +176,7 @@ class Arbiter:
         elif process.part is not Part.SOLE:
             self._log.log(logging.ERROR if process.part is Part.NEXT else logging.INFO, "ended %s", facts)  # fmt: skip
         elif process.state is State.BACKOFF:
-            again_s = (process.due_ns - clock.steady_ns()) / 1e9
+            again_s = max(0, process.due_ns - clock.steady_ns()) / 1e9
             self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
             if process.failures >= self._policy.start_tries:
                 self._give_up(process)

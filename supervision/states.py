@@ -120,7 +120,7 @@ class Process:
         self.pid = 0
         self.restarts = 0
         self.failures = 0
-        """Deaths since it last lasted."""
+        """Early deaths since it last lasted."""
         self.voices: dict[int, Voice] = {}
         self.last_words = ""
         self.spawned_ns = 0
@@ -191,7 +191,7 @@ class Process:
         elif status == self.program.refusal:
             self._turn(Cause.REFUSED, now_ns)
         else:
-            self.failures += self.state is not State.STOPPING
+            self.failures += self.state not in (State.STOPPING, State.RUNNING)
             self._turn(Cause.DIED, now_ns)
 
     def asked_to_stop(self, now_ns: int) -> None:
@@ -243,7 +243,10 @@ class Process:
         return [pid for pid, since in self._stopped_ns.items() if now_ns - since >= limit_ns]
 
     def _backoff_s(self) -> float:
-        doublings = min(max(self.failures - 1, 0), 30)
+        # A single death is no loop of deaths: everybody waits for this one, so it starts at once.
+        if not self.failures:
+            return 0.0
+        doublings = min(self.failures - 1, 30)
         first, limit = self.policy.backoff_first_s, self.policy.backoff_limit_s
         return float(min(first * 2**doublings, limit))
 

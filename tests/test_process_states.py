@@ -68,7 +68,7 @@ def test_each_failure_doubles_the_wait_up_to_the_limit():
     assert one.restarts == 5
 
 
-def test_a_process_that_lasted_starts_its_backoff_anew():
+def test_a_process_that_lasted_is_started_again_at_once_and_its_backoff_begins_anew():
     one = process()
     for now in (0, SECOND, 3 * SECOND):
         one.spawned(100, now)
@@ -77,8 +77,12 @@ def test_a_process_that_lasted_starts_its_backoff_anew():
     one.heard(100, "ready", {}, 10 * SECOND)
     one.due(20 * SECOND)
     one.died(-9, 21 * SECOND)
-    assert one.due_ns == 22 * SECOND
+    assert one.due(21 * SECOND) is Due.SPAWN
     assert one.last_words == "signal 9"
+    one.spawned(101, 21 * SECOND)
+    one.heard(101, "ready", {}, 22 * SECOND)
+    one.died(-9, 23 * SECOND)
+    assert one.due_ns == 24 * SECOND
 
 
 def test_exit_status_78_is_not_started_again():
