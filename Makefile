@@ -12,6 +12,7 @@
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
+#   make chaos   kill, pause, fill and confuse a whole exchange under its clients, MINUTES=5
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -90,6 +91,13 @@ fuzz-more: .venv/for-tests
 # Ten minutes of trading with kills, while clients keep books from the streams and compare.
 books: .venv/for-tests
 	$(BIN)/python -m tests.book_run --seconds 600 $(ARGS)
+
+# Everything that hurts a real exchange, under real clients, and then everything held against everything.
+MINUTES ?= 5
+.PHONY: chaos
+chaos: .venv/for-tests
+	$(BIN)/python -m matcher.warm_up
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
 
 # Known vulnerabilities of what is installed, where their database can be reached; and all that is inside.
 audit: .venv/for-audit

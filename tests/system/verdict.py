@@ -17,6 +17,20 @@ from writer.store import connect
 def faults_of(venue: Exchange, prefix: str, acknowledged: Mapping[str, int]) -> list[str]:
     """Say what is wrong with the running exchange; nothing, if all is well.
 
+    `acknowledged` and `prefix` as `faults_of_orders` has them.
+    """
+    faults = faults_of_orders(venue, prefix, acknowledged)
+    faults += venue.asked("journal", "verify", "--deep")["faults"]
+    with connect(venue.dsn(), 60) as connection:
+        compared = reconcile(connection, events_of_a_replay(venue))
+    if not compared.agrees:
+        faults.append(f"the database and the journal differ: {compared.differences}")
+    return faults
+
+
+def faults_of_orders(venue: Exchange, prefix: str, acknowledged: Mapping[str, int]) -> list[str]:
+    """Say what is wrong between what clients were told and the books of record.
+
     `acknowledged`: the text ids, all beginning with `prefix`, that clients were told to be taken, with
     their order ids (0: told only that it is there already).
     """
@@ -48,11 +62,6 @@ def faults_of(venue: Exchange, prefix: str, acknowledged: Mapping[str, int]) -> 
         )
     if money != deposits:
         faults.append(f"balances add up to {money}, deposits to {deposits}")
-    faults += venue.asked("journal", "verify", "--deep")["faults"]
-    with connect(venue.dsn(), 60) as connection:
-        compared = reconcile(connection, events_of_a_replay(venue))
-    if not compared.agrees:
-        faults.append(f"the database and the journal differ: {compared.differences}")
     return faults
 
 
