@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from conf.settings import Settings, load
@@ -59,6 +60,8 @@ def replay_events(settings: Settings, event_seq: int, out: BinaryIO) -> None:
     """
     folder = journal_folder(settings.data_dir)
     teller = Teller(out, event_seq)
+    if settings.matcher.peer:
+        _wait_for_a_copy(folder)
     if segments_in(folder):
         engine = Engine(capacity.recorded(folder), private_memory)
         journal = restore_newest(engine, settings.data_dir, below_event_seq=event_seq)
@@ -72,6 +75,13 @@ def replay_events(settings: Settings, event_seq: int, out: BinaryIO) -> None:
             f"event {event_seq} is wanted, but the journal in {folder} ends with event "
             f"{teller.last_event_seq}: this database belongs to another journal or to a longer one"
         )
+
+
+def _wait_for_a_copy(folder: Path) -> None:
+    """Wait, as long as who asked lives, until a host that stands by has something of the journal."""
+    parent = os.getppid()
+    while not segments_in(folder) and os.getppid() == parent:
+        time.sleep(_PAUSE_S)
 
 
 def _read(reader: DurableReader) -> Iterator[Rows]:

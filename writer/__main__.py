@@ -117,10 +117,24 @@ def serve(service: Service, settings: Settings) -> None:
     """Run the writer until it is told to stop."""
     wire = Pull(endpoints.EVENTS.limit)
     wire.bind(endpoints.address(endpoints.EVENTS, service.run))
-    try:
-        writer = Writer(service, settings)
-    except Stopped:
-        return
+    while not service.stopping:
+        try:
+            _serve(service, settings, wire)
+        except Stopped:
+            return
+        except Fenced as why:
+            if not settings.matcher.peer:
+                raise
+            # The writer of the host that was in charge has written more since this one looked.
+            service.log.info("beginning again at the database's watermark: %s", why)
+
+
+def _serve(service: Service, settings: Settings, wire: Pull) -> None:
+    """Write from the database's watermark on until told to stop.
+
+    Raises: Stopped; Fenced when another writer moves the watermark.
+    """
+    writer = Writer(service, settings)
     board = Reader(service.run)
     feed = Feed(
         wire,
@@ -129,10 +143,10 @@ def serve(service: Service, settings: Settings) -> None:
         settings.database.batch_limit,
         lambda: _published(board),
     )
+    # On a host that stands by there is nothing to catch up with yet, and its doors shall be open in time.
+    patience_s = 0.0 if settings.matcher.peer else _READY_ANYWAY_S
     try:
-        _follow(service, feed, writer)
-    except Stopped:
-        pass
+        _follow(service, feed, writer, patience_s)
     except ChildFailed as error:
         if error.status == BAD_CONFIGURATION:
             raise BadConfiguration("the journal does not fit the database, see above") from error
@@ -142,8 +156,8 @@ def serve(service: Service, settings: Settings) -> None:
         writer.store.close()
 
 
-def _follow(service: Service, feed: Feed, writer: Writer) -> None:
-    told_ready, patience_end = False, time.monotonic() + _READY_ANYWAY_S
+def _follow(service: Service, feed: Feed, writer: Writer, patience_s: float) -> None:
+    told_ready, patience_end = False, time.monotonic() + patience_s
     while True:
         events = feed.take()
         writer.add(events)
