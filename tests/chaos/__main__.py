@@ -96,10 +96,10 @@ def on_a_small_disk(house: House, seconds: float, record: Record) -> None:
     try:
         house.put_journal_on_a_small_disk()
     except NoSmallDisk as why:
-        record.notes.append(f"{faults.FULL_DISK.name}: no small disk can be mounted here ({why})")
+        record.notes.append(f"full disk: no small one can be mounted here ({why})")
         return
     house.start(standby=False)
-    season(house, [faults.FULL_DISK, faults.killing("matcher")], seconds, record)
+    season(house, faults.FULL_DISK, seconds, record)
     finish(house, record)
 
 

@@ -85,12 +85,25 @@ def restart_valkey(house: House, dice: random.Random) -> Over:
 
 def fill_disk(house: House, dice: random.Random) -> Over:
     """Leave the journal no room; orders are refused until there is some."""
-    refused = house.told.full
-    house.fill_disk()
-    house.venue.until(lambda: house.told.full > refused, "orders are refused with -1008", 30)
+    _fill(house)
     time.sleep(FULL_S)
     house.give_room()
     return house.is_whole
+
+
+def kill_on_a_full_disk(house: House, dice: random.Random) -> Over:
+    """Kill the matcher while its journal has no room; it comes back, at the latest when there is some."""
+    _fill(house)
+    over = kill(("matcher",), house, dice)
+    time.sleep(FULL_S)
+    house.give_room()
+    return over
+
+
+def _fill(house: House) -> None:
+    refused = house.told.full
+    house.fill_disk()
+    house.venue.until(lambda: house.told.full > refused, "orders are refused with -1008", 30)
 
 
 def break_http(house: House, dice: random.Random) -> Over:
@@ -170,8 +183,14 @@ OTHERS = (
     Fault("broken frames at the streams", break_streams, outcome=UNMOVED),
     Fault("broken frames at the WebSocket API", break_ws_api, outcome=UNMOVED),
 )
-FULL_DISK = Fault(
-    "the journal's disk is full", fill_disk, hits_matcher=True, outcome="-1008, then taken again"
+FULL_DISK = (
+    Fault(
+        "the journal's disk is full",
+        fill_disk,
+        hits_matcher=True,
+        outcome="-1008, then taken again",
+    ),
+    Fault("kill matcher, its disk is full", kill_on_a_full_disk, 1, hits_matcher=True),
 )
 SUPERVISOR = Fault("kill the supervisor", kill_supervisor, 1 + len(PROGRAMS), hits_matcher=True)
 STANDBY = (killing("standby"), killing("matcher", "standby"))

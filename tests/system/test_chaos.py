@@ -45,6 +45,6 @@ def test_nothing_is_lost_when_the_disk_of_the_journal_is_full(house: House) -> N
         house.put_journal_on_a_small_disk()
     except NoSmallDisk as why:
         pytest.skip(f"no file system can be mounted here: {why}")
-    record = played(house, faults.FULL_DISK)
+    record = played(house, *faults.FULL_DISK)
     assert record.found == []
     assert "-1008" in record.notes[0]
