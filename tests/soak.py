@@ -7,6 +7,7 @@ flat is judged over the second and the last quarter of the run; the first one is
 
 import argparse
 import json
+import os
 import random
 import re
 import statistics
@@ -45,6 +46,8 @@ class Seen:
         default_factory=lambda: defaultdict(list)
     )
     p99: list[tuple[float, float]] = field(default_factory=list)
+    load: list[tuple[float, float]] = field(default_factory=list)
+    """The machine's load average: what else it had to do."""
 
 
 def quarters(
@@ -91,6 +94,8 @@ def table(seen: Seen, seconds: float) -> Iterator[str]:
         yield f"{name:<14}{told:>34}{f'{files[0]:.0f} → {files[1]:.0f}':>14}"
     p99 = [statistics.median(one) * 1e3 for one in quarters(seen.p99, seconds, 1)]
     worst = max(one for _, one in seen.p99) * 1e3
+    load = [statistics.median(one) for one in quarters(seen.load, seconds, 1)]
+    yield f"load average of the machine: {load[0]:.1f} → {load[1]:.1f}"
     yield f"p99 of an order per {LATENCY_S:.0f} s: {p99[0]:.1f} → {p99[1]:.1f} ms, the worst {worst:.1f} ms"
 
 
@@ -170,6 +175,7 @@ def run(venue: Exchange, seconds: float, load: Load) -> Seen:
             fresh = _orders(venue)
             p99_ns = quantile_ns([b - a for a, b in zip(orders, fresh, strict=True)], 0.99)
             seen.p99.append((now_s, p99_ns / 1e9))
+            seen.load.append((now_s, os.getloadavg()[0]))
             orders, looked_s = fresh, now_s
             print(f"{now_s:6.0f} s  {load.requests:,} requests  p99 {p99_ns / 1e6:.1f} ms", flush=True)  # fmt: skip
         time.sleep(SAMPLE_S)
@@ -199,7 +205,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     seconds = 60 * args.minutes
     with tempfile.TemporaryDirectory() as folder:
-        environ: Mapping[str, str] = {"OPENBOURSE_MARKET_RATE": str(args.market_rate)}
+        environ: Mapping[str, str] = {
+            "OPENBOURSE_MARKET_RATE": str(args.market_rate),
+            # What snapshots cost must be in every quarter that is compared.
+            "OPENBOURSE_JOURNAL_SNAPSHOT_EVERY_S": str(min(300.0, max(30.0, seconds / 20))),
+        }
         venue = Exchange(Path(folder) / "data", **environ)
         try:
             venue.start()

@@ -15,6 +15,7 @@ def seen(*, memory: float = 0.0, files: float = 0.0, slower: float = 1.0) -> See
         grown = max(0.0, (second - 150) / 200)
         one.used["matcher"].append((second, 100 * MIB + grown * memory, 40 + grown * files))
         one.used["writer"].append((second, 50 * MIB, 20 + second % 2))
+        one.load.append((second, 1.5))
         one.p99.append((second, 0.004 * (slower if second > 200 else 1.0)))
     return one
 
@@ -22,7 +23,7 @@ def seen(*, memory: float = 0.0, files: float = 0.0, slower: float = 1.0) -> See
 def test_a_run_in_which_nothing_grows_is_well():
     assert verdict(seen(), "2026 matcher INFO ready\n", SECONDS) == []
     assert verdict(seen(memory=6 * MIB, files=2, slower=1.8), "", SECONDS) == []
-    assert len(list(table(seen(), SECONDS))) == 4
+    assert len(list(table(seen(), SECONDS))) == 5
 
 
 @pytest.mark.parametrize(
