@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matcher.core import warm_up
 from matcher.core.engine import Engine
 from matcher.core.kernel import INTERPRETED
+from matcher.core.kernel.cache import cache_directory
+from matcher.core.kernel.values import CHECKED
 from matcher.core.state import EVENTS_PER_ORDER, Capacities, private_memory, shapes_of
 from protocol.board import BLOCKS
 from protocol.layout import rows_of
@@ -136,6 +139,11 @@ def test_the_digest_does_not_depend_on_rows_or_seeds():
     apply_all(plain, commands)
     apply_all(other, commands)
     assert plain.digest() == other.digest()
+
+
+def test_warming_up_says_where_the_compiled_core_lies(capsys):
+    assert warm_up.main() == 0
+    assert capsys.readouterr().out == f"{cache_directory(checked=CHECKED)}\n"
 
 
 SCRIPT = """

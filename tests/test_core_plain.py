@@ -9,6 +9,7 @@ from benchmarks.core_flow import Translator, opening
 from benchmarks.order_flow import FLOW_DTYPE, build
 from matcher.core.engine import Engine
 from matcher.core.invariants import check
+from matcher.core.kernel import INTERPRETED
 from protocol.terms import InstrumentTerm, Side, StpMode
 from tests.command_stream import CommandStream
 from tests.comparison import first_difference
@@ -16,6 +17,7 @@ from tests.desk import Desk, apply_all
 from tests.engines import SMALL
 
 MARKET = dataclasses.replace(SMALL, accounts=1_024, assets=4)
+FLOW = 1_500 if INTERPRETED else 6_000
 
 
 def long_way(engine):
@@ -35,7 +37,7 @@ def test_generated_streams_go_both_ways_alike(seed):
 
 @pytest.mark.parametrize("text_ids", [False, True])
 def test_a_busy_market_goes_both_ways_alike(text_ids):
-    records, _ = build(1, 99, 6_000)
+    records, _ = build(1, 99, FLOW)
     flow = np.frombuffer(records, FLOW_DTYPE)
     opened = opening(1)
     commands = Translator(10_000, len(opened) + 1, text_ids=text_ids).translate(flow)

@@ -156,3 +156,29 @@ def test_nothing_of_an_account_or_of_what_is_hidden_leaves_the_host():
     assert told["trade_id"].tolist() == rows["trade_id"].tolist()
     assert bool(told["flags"][2] & EventFlag.MAKER)
     assert touched(rows) == [0]
+
+
+def test_phases_auctions_and_listings_leave_the_host_whole_but_for_who_asked():
+    market = HandMarket()
+    phase = {"instrument": 1, "ord_status": 2, "price": 110, "expire_ns": 99}
+    auction = {"instrument": 1, "price": 111, "order_qty": 5, "leaves_qty": 3, "side": 1}
+    asset = {"asset": 4, "order_qty": 8, "cl_ord_id": b"BTC"}
+    with market.command():
+        market.other(EventKind.PHASE_CHANGED, **phase)
+        market.other(EventKind.UNCROSSED, **auction)
+        market.other(EventKind.ASSET_ADDED, **asset)
+        market.other(EventKind.ACCOUNT_ADDED, cl_ord_id=b"alice")
+    rows = market.rows()
+    rows["account"], rows["reply_to"], rows["request_id"] = 7, 8, 9
+    told = public_rows(rows)
+    assert told["kind"].tolist()[:3] == [
+        EventKind.PHASE_CHANGED,
+        EventKind.UNCROSSED,
+        EventKind.ASSET_ADDED,
+    ]
+    for row, fields in zip(told, (phase, auction, asset), strict=False):
+        assert {name: row[name].item() for name in fields} == fields
+    for name in ("account", "reply_to", "request_id"):
+        assert not told[name].any(), name
+    assert (told["kind"][3], told["cl_ord_id"][3]) == (0, b"")
+    assert touched(rows) == [0, 1]
