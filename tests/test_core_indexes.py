@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from matcher.core import interpreted
 from matcher.core.blocks import Integers, MemoryView, Numbers, TextView, blocks_of
 from matcher.core.indexes import LOW, SPREAD, id_tag, put, take_out
+from matcher.core.invariants import check as faults_of
 from matcher.core.kernel import compile_entries, entry, memory_at
 from protocol.rejects import RejectReason
 from protocol.terms import CommandKind, EventKind
@@ -172,3 +173,37 @@ def test_a_deposit_is_not_taken_for_one_whose_reference_hashes_alike(desk):
         (other, EventKind.COMMAND_REJECTED),
     ):
         assert desk.ask(CommandKind.DEPOSIT, **deposit, cl_ord_id=text)[0].kind == kind
+
+
+def test_an_order_whose_cell_is_an_older_ones_is_found_all_the_same(desk):
+    """Cells are taken by the low bits of an id; the second to come goes into the index."""
+    engine, state = desk.engine, desk.engine.blocks["state"]
+    cells = len(engine.blocks["id_slots"])
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    # So many orders later the ids come to the same cells: no need to enter them all.
+    state["next_order_id"] = 1 + cells
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    state["next_order_id"] = 1 + 2 * cells
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    assert np.count_nonzero(engine.blocks["id_index"]) == 2
+    assert not faults_of(engine)
+    order = [1 + cells, 1, 1 + 2 * cells]
+    for number, order_id in enumerate(order):
+        told = desk.ask(CommandKind.CANCEL, account=1, order_id=order_id)[0]
+        assert (told.kind, told.order_id) == (EventKind.CANCELED, order_id)
+        assert not faults_of(engine)
+        for gone in order[: number + 1]:
+            told = desk.ask(CommandKind.CANCEL, account=1, order_id=gone)[0]
+            assert told.reason == RejectReason.UNKNOWN_ORDER
+    assert not engine.blocks["id_slots"].any() and not engine.blocks["id_index"].any()
+
+
+def test_a_restored_state_finds_the_orders_whose_cells_were_taken(desk):
+    cells = len(desk.engine.blocks["id_slots"])
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    desk.engine.blocks["state"]["next_order_id"] = 1 + cells
+    desk.ask(CommandKind.ENTER, **LIMIT)
+    other = core()
+    other.load(desk.engine.save())
+    assert not faults_of(other)
+    assert other.digest() == desk.engine.digest()

@@ -68,6 +68,7 @@ DAMAGE = {
         1
     ),
     "an account's list": lambda e: e.blocks["account_orders"][:, 1].__iadd__(1),
+    "the table of ids": lambda e: e.blocks["id_slots"].__ixor__(1),
     "the id index": lambda e: e.blocks["id_index"].__ixor__(1),
     "the text index": lambda e: e.blocks["text_index"].__imul__(0),
     "the remembered ids": lambda e: e.blocks["state"]["finished_count"].__imul__(0),

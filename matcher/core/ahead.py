@@ -1,7 +1,7 @@
 """Fetch into the cache what the next commands of a batch will touch.
 
 A command touches some ten cache lines at random places: the account, its balances, its list of
-orders, the id index, the order and its neighbours, the level. Waiting for them one after another took
+orders, the table of ids, the order and its neighbours, the level. Waiting for them one after another took
 more than half of the time. Each is a step behind another, so a command is looked at three times, ever
 nearer: what it says itself; the order row; what hangs on the order.
 
@@ -11,7 +11,7 @@ address is dropped. Only loads must stay inside their blocks.
 
 from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
-from matcher.core.indexes import LOW, id_tag
+from matcher.core.indexes import id_cell
 from matcher.core.kernel import inlined, kernel, prefetch
 from matcher.core.money import balance_cell
 from matcher.core.state import Core
@@ -21,7 +21,7 @@ FAR = 12
 NEAR = 8
 NEXT = 4
 RING = 15
-"""What was found for the commands ahead, first home cells, then row numbers, by the low bits of
+"""What was found for the commands ahead, first cells of ids, then row numbers, by the low bits of
 their place in the batch."""
 
 
@@ -63,18 +63,18 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     prefetch(core.balances, balance_cell(core, cmd.account, market.quote_asset), 0)
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
     prefetch(core.levels, market.levels + cmd.side * market.level_count + position, 0)
-    home = id_tag(cmd.order_id) & core.limits.id_mask
-    prefetch(core.id_index, home, 0)
-    core.ahead[mark] = home
+    cell = id_cell(core, cmd.order_id)
+    prefetch(core.id_slots, cell, 0)
+    core.ahead[mark] = cell
 
 
 @inlined
 def _look_near(core: Core, cmd: Command, mark: int) -> None:
-    """The order row, guessed from its home cell; and the end of the account's list."""
+    """The order row, guessed from the cell of its id; and the end of the account's list."""
     account = min(cmd.account, core.limits.accounts - 1)
     count = core.accounts[account].order_count
     prefetch(core.account_orders, list_cell(core, account, count), 0)
-    slot = core.id_index[core.ahead[mark]] & LOW
+    slot = core.id_slots[core.ahead[mark]]
     prefetch(core.orders, slot, 0)
     prefetch(core.orders, slot, 1)
     core.ahead[mark] = slot

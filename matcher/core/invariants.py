@@ -111,12 +111,17 @@ def _index_faults(index: Array, name: str) -> list[str]:
 
 
 def _id_index_faults(blocks: Blocks, slots: Array) -> list[str]:
-    index = blocks["id_index"]
+    """Every live order is found by its id, in its cell or, when that is another's, in the index."""
+    index, table = blocks["id_index"], blocks["id_slots"]
     found = _index_faults(index, "id index")
     ids = blocks["orders"]["order_id"]
-    wanted = {_id_tag(int(ids[slot])) << 32 | int(slot) for slot in slots}
+    mask = len(table) - 1
+    aside = {int(slot) for slot in slots if table[ids[slot] & mask] != slot}
+    if np.count_nonzero(table) != len(slots) - len(aside):
+        found.append("the table of ids leads elsewhere than to live orders")
+    wanted = {_id_tag(int(ids[slot])) << 32 | slot for slot in aside}
     if set(index[index != 0].tolist()) != wanted:
-        found.append("the id index does not lead to exactly the live orders")
+        found.append("the id index does not lead to exactly the orders that have no cell")
     return found
 
 

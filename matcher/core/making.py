@@ -3,7 +3,7 @@
 from matcher.core.accounts import touch
 from matcher.core.checks import stp_mode_of, time_in_force_of
 from matcher.core.filters import slices_of
-from matcher.core.indexes import id_tag
+from matcher.core.indexes import IDS_A_LINE, id_cell
 from matcher.core.kernel import copy_text, inlined, kernel, prefetch
 from matcher.core.orders import take_extra, take_order
 from matcher.core.rows import ICEBERG, MarketRow
@@ -20,7 +20,7 @@ def make_order(core: Core, cmd: Command, market: MarketRow, qty: int) -> int:
     order = core.orders[slot]
     order.order_id = core.state.next_order_id
     core.state.next_order_id += 1
-    prefetch(core.id_index, id_tag(order.order_id + 8) & core.limits.id_mask, 0)
+    prefetch(core.id_slots, id_cell(core, order.order_id + IDS_A_LINE), 0)
     order.price = cmd.price
     order.leaves_qty = qty
     order.updated_ns = cmd.at_ns

@@ -9,7 +9,7 @@ account's list, counted for R-4; one that is done at once never is.
 
 from matcher.core.accounts import count_order, list_cell, list_order, touch, unlist_order
 from matcher.core.expiries import drop_expiry, note_expiry
-from matcher.core.indexes import finish_text, id_tag, put, take_out, text_entry
+from matcher.core.indexes import finish_text, put, put_id, take_out_id, text_entry
 from matcher.core.kernel import clear_row, has_text, inlined, kernel, prefetch
 from matcher.core.legs import drop_leg
 from matcher.core.rows import LISTED, WORKING, MarketRow
@@ -64,7 +64,7 @@ def give_extra(core: Core, slot: int) -> None:
 def list_live(core: Core, market: MarketRow, order: OrderRow, slot: int) -> None:
     """Make an order findable and counted: it will outlive its command."""
     order.flags |= LISTED
-    put(core.id_index, core.limits.id_mask, (id_tag(order.order_id) << 32) | slot)
+    put_id(core, order.order_id, slot)
     if has_text(order.cl_ord_id):
         put(core.text_index, core.limits.text_mask, text_entry(core, order, slot))
     list_order(core, order, slot)
@@ -82,8 +82,7 @@ def release_order(core: Core, market: MarketRow, order: OrderRow, slot: int, at_
     """
     touch(core, order.account)
     if order.flags & LISTED:
-        entry = (id_tag(order.order_id) << 32) | slot
-        take_out(core.id_index, core.limits.id_mask, entry)
+        take_out_id(core, order.order_id, slot)
         unlist_order(core, order)
         if market.counted != 0:
             count_order(core, order, -1)

@@ -13,12 +13,14 @@ from matcher.core.book import close_level, level_at, open_level, position_in, po
 from matcher.core.checks import CONTINUOUS, NONE
 from matcher.core.filters import check_counts, check_position, check_prices, check_sizes
 from matcher.core.indexes import (
-    LOW,
+    IDS_A_LINE,
+    find_order,
     finish_text,
-    id_tag,
+    id_cell,
     is_taken,
     put,
-    take_out_at,
+    put_id,
+    take_out_id,
     text_entry,
 )
 from matcher.core.kernel import (
@@ -156,8 +158,8 @@ def _write_order(core: Core, cmd: Command, form: int, place: int, number: int) -
     state.orders += 1
     order_id = state.next_order_id
     state.next_order_id = order_id + 1
-    if order_id & 7 == 0:
-        prefetch(core.id_index, id_tag(order_id + 8) & core.limits.id_mask, 0)
+    if order_id % IDS_A_LINE == 0:
+        prefetch(core.id_slots, id_cell(core, order_id + IDS_A_LINE), 0)
     order = core.orders[slot]
     words = order_words(order)
     at_ns = cmd.at_ns
@@ -197,7 +199,7 @@ def _list(core: Core, cmd: Command, owner: AccountRow, slot: int) -> None:
     """Make the order findable by its ids and by its account."""
     limits = core.limits
     order = core.orders[slot]
-    put(core.id_index, limits.id_mask, id_tag(order.order_id) << 32 | slot)
+    put_id(core, order.order_id, slot)
     count = owner.order_count
     core.account_orders[list_cell(core, cmd.account, count)] = slot
     owner.order_count = count + 1
@@ -226,10 +228,9 @@ def _passes_guards(core: Core, cmd: Command, market: MarketRow) -> bool:
 @inlined
 def cancel_plain(core: Core, cmd: Command) -> bool:
     """Cancel a plain order in the book by its id; False: it goes the general way."""
-    at = _find_plain(core, cmd)
-    if at < 0:
+    slot = _find_plain(core, cmd)
+    if slot == 0:
         return False
-    slot = core.id_index[at] & LOW
     order = core.orders[slot]
     account = cmd.account
     owner = core.accounts[account]
@@ -249,7 +250,7 @@ def cancel_plain(core: Core, cmd: Command) -> bool:
         count_order(core, order, -1)
     if has_text(order.cl_ord_id):
         finish_text(core, order, text_entry(core, order, slot), cmd.at_ns)
-    take_out_at(core.id_index, core.limits.id_mask, at)
+    take_out_id(core, cmd.order_id, slot)
     _forget(core, order, slot, account, owner)
     owner.last_seq = cmd.seq
     fence()
@@ -259,32 +260,27 @@ def cancel_plain(core: Core, cmd: Command) -> bool:
 
 @inlined
 def _find_plain(core: Core, cmd: Command) -> int:
-    """Find the cell of the id index of the plain order that a plain cancel names; -1: either is not."""
+    """Find the row of the plain order that a plain cancel names; 0: either is not."""
     account = cmd.account
     order_id = cmd.order_id
     if account >= core.state.accounts or order_id <= 0:
-        return -1
+        return 0
     if cmd.flags & RESTRICTIONS != 0 or has_text(cmd.cl_ord_id):
-        return -1
+        return 0
     if core.accounts[account].state == FROZEN:
-        return -1
-    tag = id_tag(order_id)
-    at = tag & core.limits.id_mask
-    slot = core.id_index[at] & LOW
-    if core.orders[slot].order_id != order_id:
-        at = _probe(core, tag, order_id)
-        if at < 0:
-            return -1
-        slot = core.id_index[at] & LOW
+        return 0
+    slot = find_order(core, order_id)
+    if slot == 0:
+        return 0
     order = core.orders[slot]
     form = order_words(order).form
     if form >> FLAGS_BITS != MARKS or form & 0xFFFF != cmd.instrument or order.extra != 0:
-        return -1
+        return 0
     if order.account != account:
-        return -1
+        return 0
     if has_text(cmd.target_cl_ord_id) and not same_text(order.cl_ord_id, cmd.target_cl_ord_id):
-        return -1
-    return at
+        return 0
+    return slot
 
 
 @inlined
@@ -322,22 +318,6 @@ def _forget(core: Core, order: OrderRow, slot: int, account: int, owner: Account
     order.next = state.free_order
     state.free_order = slot
     state.orders -= 1
-
-
-@kernel
-def _probe(core: Core, tag: int, order_id: int) -> int:
-    """Find the cell of the id index that leads to a live order; -1: there is none."""
-    mask = core.limits.id_mask
-    at = tag & mask
-    distance = 0
-    while True:
-        entry = core.id_index[at]
-        if entry == 0 or ((at - (entry >> 32)) & mask) < distance:
-            return -1
-        if (entry >> 32) & LOW == tag and core.orders[entry & LOW].order_id == order_id:
-            return at
-        at = (at + 1) & mask
-        distance += 1
 
 
 @inlined

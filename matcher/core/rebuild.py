@@ -5,7 +5,7 @@ because every life of the matcher has a hash seed of its own.
 """
 
 from matcher.core.book import position_in, set_bit
-from matcher.core.indexes import id_tag, put, text_entry, text_tag
+from matcher.core.indexes import put, put_id, text_entry, text_tag
 from matcher.core.kernel import entry, has_text, kernel, memory_at
 from matcher.core.rows import FINISHED, RESTING, WATCHING, MarketRow
 from matcher.core.state import Core
@@ -24,7 +24,7 @@ def rebuild_indexes(memory: int, _first: int, _second: int) -> int:
         order = core.orders[slot]
         if order.order_id != 0:
             live += 1
-            put(core.id_index, core.limits.id_mask, (id_tag(order.order_id) << 32) | slot)
+            put_id(core, order.order_id, slot)
             if has_text(order.cl_ord_id):
                 put(core.text_index, core.limits.text_mask, text_entry(core, order, slot))
             _mark_place(core, order, slot)

@@ -130,6 +130,7 @@ class Core:
     expiries: SmallNumbers
     bits: Numbers
     tiers: Integers
+    id_slots: SmallNumbers
     id_index: Numbers
     text_index: Numbers
     finished: Table[FinishedRow]
@@ -186,6 +187,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "expiries": (c.orders,),
         "bits": (bitmap_words(c),),
         "tiers": (c.instruments, TIERS),
+        "id_slots": (power_of_two(2 * c.orders),),
         "id_index": (power_of_two(2 * c.orders),),
         "text_index": (power_of_two(2 * (c.orders + c.dedupe_capacity)),),
         "finished": (max(1, c.dedupe_capacity),),
