@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 
 from conf.sections import Supervision
 from runtime.meters import BOUNDS_NS, Meter, Meters, quantile_ns, readings
+from supervision import claim
 from supervision.programs import Program
 from supervision.states import Process
 from supervision.view import Rates, view_on, written
@@ -148,10 +150,8 @@ class Screen:
                 self.column += 1
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="terminals of other systems differ in who owns them"
-)
-def test_on_a_terminal_the_view_stays_below_the_log_and_leaves_it_whole(exchange):
+def start_on_a_terminal(exchange: Exchange) -> int:
+    """Start an exchange that owns a terminal; the descriptor of the terminal's other end."""
     exchange.data_dir.mkdir()
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
@@ -164,8 +164,18 @@ def test_on_a_terminal_the_view_stays_below_the_log_and_leaves_it_whole(exchange
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "", "LINES": ""},
         start_new_session=True,
     )
-    os.close(theirs)
     os.set_blocking(ours, False)
+    # Held until the child has opened it: a terminal that nobody has open is hung up.
+    until(lambda: claim.owner(exchange.data_dir), "the child has begun")
+    os.close(theirs)
+    return ours
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="terminals of other systems differ in who owns them"
+)
+def test_on_a_terminal_the_view_stays_below_the_log_and_leaves_it_whole(exchange):
+    ours = start_on_a_terminal(exchange)
     screen = Screen()
 
     def shown(*texts: str) -> bool:
@@ -185,3 +195,20 @@ def test_on_a_terminal_the_view_stays_below_the_log_and_leaves_it_whole(exchange
     assert not any("lag 0 events" in line for line in screen.lines)
     assert any("stopped process=writer" in line for line in screen.lines)
     os.close(ours)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="terminals of other systems differ in who owns them"
+)
+def test_a_closed_terminal_ends_the_exchange_though_the_signal_means_reload_elsewhere(exchange):
+    ours = start_on_a_terminal(exchange)
+
+    def is_up() -> bool:
+        with suppress(BlockingIOError):
+            os.read(ours, 65536)
+        return exchange.state("writer") in ("ready", "running")
+
+    until(is_up, "up")
+    os.close(ours)
+    until(lambda: exchange.child.poll() is not None, "the end")
+    assert sorted(exchange.lives())[-2:] == ["writer started", "writer stopped"]
