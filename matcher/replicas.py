@@ -222,8 +222,7 @@ class Replicas:
         source = self._source
         if source is None:
             return Frame(Word.BEAT, self._next_seq)
-        looking = bool(self._shipment and not self._shipment.checked)
-        whose = self._copy_id if looking else 0
+        whose = self._copy_id if self._shipment and self._shipment.is_looking else 0
         return Frame(Word.BEAT, self._next_seq, 0, source.journal_id, source.epoch, whose)
 
     def _go_together(self) -> None:

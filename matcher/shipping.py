@@ -43,6 +43,11 @@ class Shipment:
         self.ended = False
         """The other one was told that there is nothing for it."""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether the place of the other one is still looked for."""
+        return not self.checked and not self.ended
+
     def pieces(self, next_seq: int, has_seq: int) -> Iterator[Frame]:
         """Yield frames to send now; the journal ends before `next_seq`, all before `has_seq` is confirmed."""
         if self.ended:

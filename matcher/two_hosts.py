@@ -82,10 +82,10 @@ def _stand_by(life: Life, follower: Follower, lease: Lease, mine: int) -> int:
     Raises: Diverged; BadConfiguration; JournalBroken.
     """
     service = life.service
-    turn = _Turn(life, lease, mine)
+    takeover = Takeover(life, lease, mine)
     told_ready = False
     while not service.stopping:
-        if epoch := turn.try_to_take(follower.silence_ns()):
+        if epoch := takeover.try_to_take(follower.silence_ns()):
             follower.close()
             service.log.warning("in charge %s", facts(epoch=epoch, next_seq=follower.next_seq))
             return epoch
@@ -103,7 +103,7 @@ def _stand_by(life: Life, follower: Follower, lease: Lease, mine: int) -> int:
     return 0
 
 
-class _Turn:
+class Takeover:
     """When it is time to ask for the lease, and asks."""
 
     def __init__(self, life: Life, lease: Lease, mine: int) -> None:

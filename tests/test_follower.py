@@ -245,6 +245,19 @@ def test_a_copy_with_a_tail_that_the_other_never_had_has_diverged(hosts: Hosts) 
         hosts.live()
 
 
+def test_a_lost_word_that_it_has_diverged_is_said_again(hosts: Hosts, tmp_path: Path) -> None:
+    other = Exchange(tmp_path / "copy")
+    other.trade(hosts.chance, 2)
+    other.end()
+    hosts.follower = hosts.make_follower()
+    hosts.follower.turn(0)
+    hosts.replicas.turn()
+    assert any(unpack(content).word is Word.DIVERGED for content in hosts.line.to_standby)
+    hosts.line.to_standby.clear()
+    with pytest.raises(Diverged):
+        hosts.live(1000)
+
+
 def test_a_copy_of_another_journal_has_diverged(hosts: Hosts, tmp_path: Path) -> None:
     other = Exchange(tmp_path / "copy")
     other.trade(hosts.chance, 2)

@@ -1,6 +1,7 @@
 """Two matchers with a directory each, as on two hosts: one in charge, the other with a copy, a lease between them."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -34,6 +35,7 @@ class Pair:
     def __init__(self, first: House, second: House, dsn: str) -> None:
         self.dsn = dsn
         self.first, self.second = first, second
+        self.clients: list[Client] = []
         key = first.folder / "wire.key"
         key.write_text("1f" * 32 + "\n")
         offers = [f"tcp://127.0.0.1:{free_port()}" for _ in range(2)]
@@ -49,6 +51,11 @@ class Pair:
             }
         done = first.command("lease", "--take", "--json")
         assert json.loads(done.stdout)["may_take_over"], done.stderr
+
+    def client(self, host: House) -> Client:
+        """Return a client of a host."""
+        self.clients.append(host.client())
+        return self.clients[-1]
 
     def start(self) -> None:
         """Start both and wait until answers wait for the copy."""
@@ -82,7 +89,10 @@ def begin_anew(host: House) -> None:
 @pytest.fixture
 def pair(database: str) -> Iterator[Pair]:
     with house() as first, house() as second:
-        yield Pair(first, second, database)
+        found = Pair(first, second, database)
+        yield found
+        for client in found.clients:
+            client.close()
 
 
 class Load:
@@ -128,48 +138,54 @@ def entered(host: House) -> set[str]:
     return {bytes(text).decode() for text in events["cl_ord_id"][taken]}
 
 
-def test_a_killed_host_loses_nothing_that_was_acknowledged(pair, record_property):
+def come_back(pair: Pair, host: House, primary: House) -> None:
+    """Start a killed host again; it follows, with a copy begun anew when nobody confirmed its last batch."""
+    begin_anew(host)
+    until(lambda: re.search("a new one is begun|following", life(host)), "it to follow")
+    if "a new one is begun" in life(host):
+        host.wait()
+        begin_anew(host)
+    pair.wait_for_together(primary, host)
+
+
+def test_killed_hosts_lose_nothing_that_was_acknowledged(pair, record_property):
     pair.start()
-    first, second = pair.first, pair.second
-    here, there = first.client(), second.client()
-    here.ask(*opening(2))
-    load = Load(here, "a")
-    load.go_on(2000)
-    until(lambda: len(load.acknowledged()) > 500, "answers")
-    load.go_on(500)
-    begun = time.monotonic()
-    first.kill()
-    seconds = first_accepted(there, "after", begun)
+    primary, standby = pair.first, pair.second
+    clients = {host: pair.client(host) for host in (primary, standby)}
+    clients[primary].ask(*opening(2))
+    acknowledged: set[str] = set()
+    seconds = []
+    for turn in "abc":
+        load = Load(clients[primary], turn)
+        load.go_on(1000)
+        until(lambda load=load: len(load.acknowledged()) > 300, "answers")
+        load.go_on(300)
+        begun = time.monotonic()
+        primary.kill()
+        seconds.append(first_accepted(clients[standby], f"after {turn}", begun))
+        acknowledged |= load.acknowledged()
+        come_back(pair, primary, standby)
+        primary, standby = standby, primary
     record_property("switch_over_s", seconds)
-    acknowledged = load.acknowledged()
-    print(f"{len(acknowledged)} acknowledged, switch-over {seconds:.3f} s")
-    assert len(acknowledged) > 500
-    # The one that was killed comes back behind the other, with a copy of its own, whatever it had last.
-    begin_anew(first)
-    until(lambda: "a new one is begun" in first.log() or "following" in life(first), "it follows")
-    if "a new one is begun" in life(first):
-        first.wait()
-        begin_anew(first)
-    pair.wait_for_together(second, first)
-    there.ask(limit(2, Side.SELL, 9_000, 10, "last"))
-    assert second.stop() == 0
-    assert acknowledged <= entered(second)
-    assert "last" in entered(second)
-    # An orderly stop hands over, too, and the state is the same, digest for digest.
-    until(lambda: "ready role=primary" in life(first), "the first host to be in charge again")
-    ends = [list(JournalReader(host.journal).read()) for host in (first, second)]
-    length = len(np.concatenate(ends[1]))
-    assert (np.concatenate(ends[0])[:length] == np.concatenate(ends[1])).all()
-    assert seconds <= SWITCH_S
-    assert first.stop() == 0
-    for client in (here, there):
-        client.close()
+    print(f"{len(acknowledged)} acknowledged, switch-overs {[f'{one:.3f}' for one in seconds]} s")
+    clients[primary].ask(limit(2, Side.SELL, 9_000, 10, "last"))
+    assert primary.stop() == 0
+    kept = entered(primary)
+    assert acknowledged <= kept
+    assert "last" in kept
+    # An orderly stop hands over, too, and the copy is the original, command for command.
+    until(lambda: "ready role=primary" in life(standby), "the other host to be in charge")
+    ends = [np.concatenate(list(JournalReader(host.journal).read())) for host in (standby, primary)]
+    assert (ends[0][: len(ends[1])] == ends[1]).all()
+    # The middle one of three: a machine that does other things at once may be late for one.
+    assert sorted(seconds)[1] <= SWITCH_S
+    assert standby.stop() == 0
 
 
 def test_a_paused_host_that_wakes_up_after_the_takeover_acknowledges_nothing(pair):
     pair.start()
     first, second = pair.first, pair.second
-    here, there = first.client(), second.client()
+    here, there = pair.client(first), pair.client(second)
     here.ask(*opening(2))
     load = Load(here, "a")
     load.go_on(300)
@@ -189,14 +205,12 @@ def test_a_paused_host_that_wakes_up_after_the_takeover_acknowledges_nothing(pai
     kept = entered(second)
     assert acknowledged <= kept
     assert late <= kept
-    for client in (here, there):
-        client.close()
 
 
 def test_a_copy_that_lacks_something_never_takes_over(pair):
     pair.start()
     first, second = pair.first, pair.second
-    here = first.client()
+    here = pair.client(first)
     here.ask(*opening(2))
     second.kill()
     # Alone after two seconds, and only when the lease says so.
@@ -215,12 +229,11 @@ def test_a_copy_that_lacks_something_never_takes_over(pair):
     until(lambda: "ready role=primary" in life(second), "the takeover")
     assert second.stop() == 0
     assert "alone" in entered(second)
-    here.close()
 
 
 def test_the_database_may_go_away_while_both_hosts_live(pair):
     pair.start()
-    here = pair.first.client()
+    here = pair.client(pair.first)
     here.ask(*opening(2))
     name = conninfo_to_dict(pair.dsn)["dbname"]
     with psycopg.connect(pair.dsn, dbname="postgres", autocommit=True) as session:
@@ -232,9 +245,7 @@ def test_the_database_may_go_away_while_both_hosts_live(pair):
             here.ask(limit(1, Side.BUY, 9_000, 10, f"without{number}"))
         session.execute(f"alter database {name} with allow_connections true")
     assert "ALONE" not in pair.first.log()
-    there = pair.second.client()
+    there = pair.client(pair.second)
     begun = time.monotonic()
     pair.first.kill()
     first_accepted(there, "after", begun)
-    here.close()
-    there.close()

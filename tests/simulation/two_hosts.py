@@ -1,0 +1,571 @@
+"""Two hosts, a wire and a database between them, under everything that may go wrong, from one seed.
+
+The matchers' own code runs: the follower, the receipts, the keeper of the lease, the rule of the takeover, the journal
+on a real disk. Faked are the clock, the wire (frames are lost, it is cut) and the database (it is away, a
+statement is lost before or after it was done, or arrives late). A host is killed, stands still, loses its disk.
+
+What is told must stay: whatever one in charge has acknowledged stands, to the letter, in the journal that
+both have in the end.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from shutil import rmtree
+from types import SimpleNamespace
+from typing import Any, cast
+
+from matcher import capacity, two_hosts
+from matcher.core.engine import Engine
+from matcher.follower import Diverged, Follower
+from matcher.recovery import apply, catch_up
+from matcher.replicas import Fenced, Mode, Replicas
+from matcher.shipping import Source
+from protocol.layout import Rows, rows_of
+from protocol.records import Command
+from protocol.terms import CommandKind
+from runtime import clock
+from runtime.journal import Journal, JournalLock, Policy
+from runtime.lease import Away, Keeper, Lease, Standing, copy_id
+from runtime.replay import JournalReader
+from runtime.segments import Sync, segments_in
+from tests.simulation.world import CAPACITIES
+
+MS = 1_000_000
+LOG = logging.getLogger("simulation.two_hosts")
+LOG.disabled = True
+POLICY = Policy(Sync.OFF, interval_ns=0, segment_bytes=1 << 14)
+STORM_TURNS, CALM_TURNS = 600, 4_000
+_STEP_MS = (1, 20)
+
+
+@dataclass
+class Rates:
+    """How often what goes wrong, per chance that it has."""
+
+    kill: float = 0.0
+    pause: float = 0.0
+    cut: float = 0.0
+    drop: float = 0.0
+    away: float = 0.0
+    lost: float = 0.0
+    late: float = 0.0
+    disk: float = 0.0
+
+
+def drawn(rng: Random) -> Rates:
+    """Choose what goes wrong in one run: some things and not others."""
+    return Rates(
+        kill=rng.choice((0, 0.005, 0.02)),
+        pause=rng.choice((0, 0.005, 0.02)),
+        cut=rng.choice((0, 0.005, 0.02)),
+        drop=rng.choice((0, 0.02, 0.2)),
+        away=rng.choice((0, 0.005, 0.02)),
+        lost=rng.choice((0, 0.05, 0.3)),
+        late=rng.choice((0, 0.1, 0.5)),
+        disk=rng.choice((0, 0, 0.001)),
+    )
+
+
+class Books:
+    """The database's one row, and who has a session with the lock."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.row: Standing | None = None
+        self.wish = 0
+        self.locked_by = 0
+        self.late: list[Callable[[], object]] = []
+        """Statements of lost sessions that the server has not done yet."""
+
+    def do(self, statement: Callable[[], Any]) -> Any:
+        """Do a statement, or lose it before or after it is done, or do it later.
+
+        Raises: Away.
+        """
+        world = self.world
+        if world.database_away:
+            raise Away("away")
+        if world.strikes("lost"):
+            if world.strikes("late"):
+                self.late.append(statement)
+            elif world.rng.random() < 0.5:
+                statement()
+            raise Away("lost")
+        return statement()
+
+
+class SimLease:
+    """One session; the same statements as `runtime.lease.Lease`, each as a whole."""
+
+    def __init__(self, books: Books, session: int) -> None:
+        self._books = books
+        self._session = session
+
+    def standing(self) -> Standing | None:
+        """Read the row."""
+        return cast("Standing | None", self._books.do(lambda: self._books.row))
+
+    def take(self, copy: int, journal_epoch: int, *, may_begin: bool, force: bool) -> int:
+        """Take it under the same conditions."""
+
+        def statement() -> int:
+            books, row = self._books, self._books.row
+            if (row is None and not may_begin) or (row and not self.may_have(row, copy)):
+                return 0
+            if force:
+                books.locked_by = 0
+            if books.locked_by not in (0, self._session):
+                return 0
+            epoch = max(row.epoch if row else 0, journal_epoch) + 1
+            books.locked_by = self._session
+            books.row, books.wish = Standing(epoch, copy, 0, 0), 0
+            return epoch
+
+        return int(self._books.do(statement))
+
+    def may_have(self, row: Standing, copy: int) -> bool:
+        """Say whether the row lets this copy be in charge."""
+        return copy in (row.holder, row.replica)
+
+    def declare(self, epoch: int, replica: int, number: int) -> bool:
+        """Say which copy has everything."""
+
+        def statement() -> bool:
+            books, row = self._books, self._books.row
+            if row is None or row.epoch != epoch:
+                return False
+            if books.wish <= number:
+                books.row, books.wish = row._replace(replica=replica), number
+            return True
+
+        return bool(self._books.do(statement))
+
+    def keep(self, epoch: int) -> bool:
+        """Have the lock, and say whether the epoch is still this one."""
+
+        def statement() -> bool:
+            books = self._books
+            if books.locked_by == 0:
+                books.locked_by = self._session
+            return books.row is not None and books.row.epoch == epoch
+
+        return bool(self._books.do(statement))
+
+    def close(self) -> None:
+        """The lock goes with the session."""
+        if self._books.locked_by == self._session:
+            self._books.locked_by = 0
+
+
+@dataclass
+class Planted:
+    """What is put in the place of the product's own code, to be found out."""
+
+    replicas: type[Replicas] = Replicas
+    lease: type[SimLease] = SimLease
+    follower: type[Follower] = Follower
+
+
+class GoesAlone(Replicas):
+    """Goes alone without asking the lease."""
+
+    def _go_alone(self) -> None:
+        self.mode = Mode.ALONE
+
+
+class TellsAtOnce(Replicas):
+    """Tells without waiting for a receipt."""
+
+    def _may_tell(self) -> bool:
+        return True
+
+
+class AnybodyMay(SimLease):
+    """Lets a copy be in charge, whatever it has."""
+
+    def may_have(self, row: Standing, copy: int) -> bool:
+        """Whoever asks."""
+        return True
+
+
+class ConfirmsFirst(Follower):
+    """Confirms what it was told of, and not what it has."""
+
+    @property
+    def next_seq(self) -> int:
+        """Where the other one's journal ends."""
+        return max(super().next_seq, self.end_seq)
+
+
+GOES_ALONE = Planted(replicas=GoesAlone)
+TELLS_AT_ONCE = Planted(replicas=TellsAtOnce)
+ANYBODY_MAY = Planted(lease=AnybodyMay)
+
+
+@dataclass
+class Line:
+    """The wire between one who serves and one who asks; a new life of either is a new line."""
+
+    world: "World"
+    to_server: deque[tuple[bytes, bytes]] = field(default_factory=deque)
+    to_asker: deque[bytes] = field(default_factory=deque)
+    asker: bytes = b""
+    cut: bool = False
+
+    def is_lost(self) -> bool:
+        """Whether a frame is lost."""
+        return self.cut or self.world.strikes("drop")
+
+
+class ServeEnd:
+    """The end of the one in charge."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        line.to_server.clear()
+
+    def send(self, peer: bytes, frame: bytes) -> bool:
+        """Send to a life of the other one that is there."""
+        if peer != self._line.asker:
+            return False
+        if not self._line.is_lost():
+            self._line.to_asker.append(frame)
+        return True
+
+    def drain(self, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what has come."""
+        for _ in range(min(limit, len(self._line.to_server))):
+            yield self._line.to_server.popleft()
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Nobody waits here."""
+        return False
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Nothing to close."""
+
+
+class AskEnd:
+    """The end of the one who stands by."""
+
+    def __init__(self, line: Line, name: bytes) -> None:
+        self._line, self._name = line, name
+        line.asker = name
+        line.to_asker.clear()
+
+    def send(self, frame: bytes) -> bool:
+        """Send."""
+        if not self._line.is_lost():
+            self._line.to_server.append((self._name, frame))
+        return True
+
+    def drain(self, limit: int) -> Iterator[bytes]:
+        """Yield what has come."""
+        for _ in range(min(limit, len(self._line.to_asker))):
+            yield self._line.to_asker.popleft()
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Nobody waits here."""
+        return False
+
+    def close(self, linger_ms: int = 0) -> None:
+        """From here on nobody of this name is there."""
+        if self._line.asker == self._name:
+            self._line.asker = b""
+
+
+class Host:
+    """One host and its matcher, life after life."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.world, self.number = world, number
+        self.folder = world.folder / str(number) / "journal"
+        self.folder.mkdir(parents=True)
+        self.alive = False
+        self.paused_ns = 0
+        self.back_ns = 0
+        self.follower: Follower | None = None
+        self.replicas: Replicas | None = None
+        self.keeper: Keeper | None = None
+        self._lock: JournalLock | None = None
+        self._held: tuple[int, str] | None = None
+
+    @property
+    def offers(self) -> Line:
+        """The line to whoever follows this host."""
+        return self.world.lines[self.number]
+
+    def start(self) -> None:
+        """Come to life, with what lies on the disk."""
+        world = self.world
+        self.alive, self._held = True, None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = JournalLock(self.folder)
+        self._session = world.new_number()
+        self._copy = copy_id(self.folder)
+        self._lease = world.planted.lease(world.books, self._session)
+        wire = AskEnd(world.lines[1 - self.number], b"%d" % self._session)
+        self.follower = world.planted.follower(
+            LOG, wire, self.folder, POLICY, self._copy, self._make_engine
+        )
+        if segments_in(self.folder):
+            self._engine = self._make_engine()
+            self._journal = catch_up(self._engine, JournalReader(self.folder), POLICY).journal
+            self.follower.journal, self.follower.engine = self._journal, self._engine
+        life = SimpleNamespace(
+            settings=SimpleNamespace(matcher=SimpleNamespace(silence_s=0.5)),
+            folder=self.folder,
+            service=SimpleNamespace(log=LOG),
+        )
+        self._takeover = two_hosts.Takeover(
+            cast("Any", life), cast("Lease", self._lease), self._copy
+        )
+
+    def end(self, after_ms: int = 300) -> None:
+        """Die: what was in memory is gone, the system closes the rest."""
+        if self._lock:
+            self._lock.release()
+        if self.follower:
+            self.follower.close()
+        self._lease.close()
+        self.offers.to_server.clear()
+        self.alive, self.follower, self.replicas, self.keeper = False, None, None, None
+        self.back_ns = self.world.now_ns + self.world.rng.randint(1, after_ms) * MS
+
+    def step(self) -> None:
+        """Do a little."""
+        try:
+            if self.replicas:
+                self._trade()
+            else:
+                self._stand_by()
+        except Fenced:
+            self.end()
+        except Diverged:
+            rmtree(self.folder)
+            self.end()
+
+    def _stand_by(self) -> None:
+        assert self.follower
+        if epoch := self._takeover.try_to_take(self.follower.silence_ns()):
+            self._begin(epoch)
+        else:
+            self.follower.turn(0)
+
+    def _begin(self, epoch: int) -> None:
+        assert self.follower
+        self.follower.close()
+        engine, journal = self.follower.engine, self.follower.journal
+        self._engine = engine or self._make_engine()
+        self._journal = journal or Journal(self.folder, None, POLICY)
+        self.follower = None
+        self._journal.begin_epoch(epoch)
+        self.keeper = Keeper(cast("Lease", self._lease), epoch)
+        source = Source(
+            self.folder,
+            self._journal.place.head.journal_id,
+            epoch,
+            (self.folder / capacity.FILE).read_bytes(),
+        )
+        self.replicas = self.world.planted.replicas(
+            ServeEnd(self.offers),
+            LOG,
+            self._journal.next_seq,
+            self.world.alone_after_s,
+            source=source,
+            keeper=self.keeper,
+        )
+
+    def _trade(self) -> None:
+        """Journal one command more, or tell of the last one when that may be."""
+        assert self.replicas and self.keeper
+        if self.world.rng.random() < 0.3:
+            # The thread of the keeper.
+            self.keeper.turn()
+        if self._held is None and self.world.rng.random() < 0.7:
+            text = f"{self.number}-{self.world.new_number()}"
+            seq = self._journal.next_seq
+            self._journal.append(_command(seq, text, self.world.now_ns))
+            self._held = seq, text
+            self.replicas.journaled(self._journal.next_seq)
+        if self.replicas.confirmed(0) and self._held:
+            self.world.told(*self._held)
+            apply(self._engine, _command(*self._held, self.world.now_ns), None)
+            self._held = None
+
+    def _make_engine(self) -> Engine:
+        return Engine(capacity.settle(self.folder, CAPACITIES))
+
+
+class World:
+    """One run; `folder` is empty."""
+
+    def __init__(self, seed: int, folder: Path, planted: Planted) -> None:
+        self.rng = Random(seed)
+        self.folder, self.planted = folder, planted
+        self.rates = Rates()
+        self.now_ns = 10**18
+        self.alone_after_s = self.rng.choice((0.0, 0.3, 2.0))
+        self._number = 0
+        self._away_until_ns = 0
+        self.counts = {"told": 0, "kill": 0, "pause": 0, "disk": 0}
+        self._told: dict[int, str] = {}
+        self.books = Books(self)
+        self.lines = [Line(self), Line(self)]
+        self.hosts = [Host(self, 0), Host(self, 1)]
+        # The word of an operator: this one shall begin.
+        self.books.row = Standing(0, copy_id(self.hosts[0].folder), 0, 0)
+
+    @property
+    def database_away(self) -> bool:
+        """Whether nobody reaches the database now."""
+        return self.now_ns < self._away_until_ns
+
+    def new_number(self) -> int:
+        """A number that was not given before."""
+        self._number += 1
+        return self._number
+
+    def strikes(self, fault: str) -> bool:
+        """Decide whether a fault strikes now."""
+        rate = getattr(self.rates, fault)
+        return bool(rate) and self.rng.random() < rate
+
+    def told(self, seq: int, text: str) -> None:
+        """Note what was acknowledged."""
+        before = self._told.setdefault(seq, text)
+        assert before == text, f"{seq} was acknowledged as {before} and as {text}"
+        self.counts["told"] += 1
+
+    def run(self) -> None:
+        """Play it: a quiet beginning, a storm, a calm in which all must come back; then look."""
+        with _virtual_time(lambda: self.now_ns):
+            self._until(self._are_together)
+            self.rates = drawn(self.rng)
+            for _ in range(STORM_TURNS):
+                self._have_bad_luck()
+                self._turn()
+            self.rates = Rates()
+            self._away_until_ns = 0
+            for line in self.lines:
+                line.cut = False
+            for host in self.hosts:
+                host.paused_ns = 0
+            self._until(self._are_together)
+            self._check()
+
+    def close(self) -> None:
+        """End what lives."""
+        for host in self.hosts:
+            if host.alive:
+                host.end()
+
+    def _turn(self) -> None:
+        self.now_ns += self.rng.randint(*_STEP_MS) * MS
+        for host in self.rng.sample(self.hosts, 2):
+            if not host.alive and host.back_ns <= self.now_ns:
+                host.start()
+            elif host.alive and host.paused_ns <= self.now_ns:
+                host.step()
+        if self.books.late and self.rng.random() < 0.1:
+            self.books.late.pop(0)()
+
+    def _have_bad_luck(self) -> None:
+        rng = self.rng
+        host = rng.choice(self.hosts)
+        if host.alive and self.strikes("kill"):
+            self.counts["kill"] += 1
+            host.end()
+        if self.strikes("pause"):
+            self.counts["pause"] += 1
+            host.paused_ns = self.now_ns + rng.randint(1, 3000) * MS
+        if self.strikes("disk") and host.follower and not self._needs(host):
+            self.counts["disk"] += 1
+            host.end()
+            rmtree(host.folder)
+        for line in self.lines:
+            if line.cut:
+                line.cut = rng.random() > 0.02
+            elif self.strikes("cut"):
+                line.cut = True
+        if self.strikes("away"):
+            self._away_until_ns = self.now_ns + rng.randint(1, 2000) * MS
+
+    def _needs(self, host: Host) -> bool:
+        """Say whether this host has the only whole copy: who loses that one has lost it."""
+        row = self.books.row
+        return row is None or row.holder == host._copy
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        for _ in range(CALM_TURNS):
+            self._turn()
+            if done():
+                return
+        raise AssertionError(f"it does not come back: {self.books.row}")
+
+    def _are_together(self) -> bool:
+        """Whether one is in charge, and the lease says that the other has everything."""
+        in_charge = [host for host in self.hosts if host.replicas]
+        if len(in_charge) != 1 or self.books.late:
+            return False
+        (one,), other = in_charge, self.hosts[1 - in_charge[0].number]
+        row = self.books.row
+        return bool(
+            one.replicas
+            and one.replicas.mode is Mode.TOGETHER
+            and one._held is None
+            and one.replicas.behind == 0
+            and other.alive
+            and row
+            and row.replica == other._copy
+        )
+
+    def _check(self) -> None:
+        """Hold what was told against both journals."""
+        texts = [_texts(host.folder) for host in self.hosts]
+        assert texts[0] == texts[1], "the copies differ"
+        lost = {seq: text for seq, text in self._told.items() if texts[0].get(seq) != text}
+        assert not lost, f"{len(lost)} of {len(self._told)} acknowledged commands are lost: {lost}"
+
+
+def _command(seq: int, text: str, now_ns: int) -> Rows:
+    rows = rows_of(Command, 1)
+    rows["seq"], rows["at_ns"], rows["kind"] = seq, now_ns, CommandKind.TICK
+    rows["cl_ord_id"] = text.encode()
+    return rows
+
+
+def _texts(folder: Path) -> dict[int, str]:
+    return {
+        int(row["seq"]): bytes(row["cl_ord_id"]).decode()
+        for rows in JournalReader(folder).read()
+        for row in rows
+    }
+
+
+@contextmanager
+def _virtual_time(now: Callable[[], int]) -> Iterator[None]:
+    real = clock.wall_ns, clock.steady_ns
+    clock.wall_ns = clock.steady_ns = now
+    try:
+        yield
+    finally:
+        clock.wall_ns, clock.steady_ns = real
+
+
+def play(seed: int, folder: Path, planted: Planted | None = None) -> dict[str, int]:
+    """Play one seed in an empty folder; return what was in it.
+
+    Raises: AssertionError when something told is lost, or the two do not come back.
+    """
+    world = World(seed, folder, planted or Planted())
+    try:
+        world.run()
+    finally:
+        world.close()
+    return world.counts
