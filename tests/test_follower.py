@@ -11,7 +11,7 @@ from matcher import capacity, follower, replicas, shipping
 from matcher.core.engine import Engine
 from matcher.follower import Diverged, Follower
 from matcher.recovery import catch_up
-from matcher.replicas import Fenced, Mode, Replicas
+from matcher.replicas import Mode, Replicas
 from matcher.shipping import Source
 from runtime import segments
 from runtime.durable import DurableReader
@@ -22,7 +22,7 @@ from runtime.segments import CorruptJournal, last_epoch, segments_in
 from runtime.service import BadConfiguration
 from runtime.shared import NotPublished
 from tests.test_recovery import POLICY, SMALL, Exchange
-from tests.test_replicas import MS, PEER, FakeClock, Line, PrimaryEnd, StandbyEnd
+from tests.test_replicas import MS, FakeClock, Line, PrimaryEnd, StandbyEnd
 
 LOG = logging.getLogger("test")
 COPY = 77
@@ -334,79 +334,3 @@ def test_the_end_of_a_leased_journal_is_for_no_books_while_it_is_at_rest(
     with pytest.raises(NotPublished):
         list(reader.read())
     assert list(DurableReader(JournalReader(hosts.primary.folder), tmp_path).read())
-
-
-@pytest.fixture
-def keeper() -> FakeKeeper:
-    return FakeKeeper()
-
-
-@pytest.fixture
-def leased(tmp_path: Path, time: FakeClock, keeper: FakeKeeper) -> Iterator[Hosts]:
-    found = Hosts(tmp_path, time, keeper)
-    found.trade(5)
-    found.live_until_whole()
-    yield found
-    found.primary.lock.release()
-
-
-def test_the_lease_names_a_copy_only_once_answers_wait_for_it(
-    leased: Hosts, keeper: FakeKeeper
-) -> None:
-    assert leased.replicas.mode is Mode.TOGETHER
-    leased.live(50)
-    assert keeper.wished == COPY
-
-
-def test_nothing_is_told_alone_before_the_lease_says_so(leased: Hosts, keeper: FakeKeeper) -> None:
-    leased.live(50)
-    keeper.answer()
-    leased.line.cut = True
-    leased.trade()
-    leased.live(60_000)
-    assert keeper.wished == 0
-    assert not leased.replicas.confirmed(0)
-    assert leased.replicas.mode is Mode.TOGETHER
-    keeper.answer()
-    assert leased.replicas.confirmed(0)
-    assert leased.replicas.mode is Mode.ALONE
-
-
-def test_a_receipt_of_one_copy_is_nothing_while_the_lease_names_another(
-    leased: Hosts, keeper: FakeKeeper
-) -> None:
-    leased.live(50)
-    keeper.answer()
-    keeper.possible = frozenset((99,))
-    leased.trade()
-    leased.live(50)
-    assert leased.replicas.behind == 0
-    assert not leased.replicas.confirmed(0)
-    keeper.answer()
-    assert leased.replicas.confirmed(0)
-
-
-def test_after_a_pause_nothing_is_told_before_it_was_looked_whose_the_lease_is(
-    leased: Hosts, keeper: FakeKeeper
-) -> None:
-    leased.clock.now_ns += 5_000 * MS
-    assert not leased.replicas.confirmed(0)
-    keeper.rounds += 1
-    assert not leased.replicas.confirmed(0)
-    keeper.rounds += 1
-    assert leased.replicas.confirmed(0)
-
-
-def test_who_lost_the_lease_tells_nothing_more(leased: Hosts, keeper: FakeKeeper) -> None:
-    keeper.lost = True
-    with pytest.raises(Fenced):
-        leased.replicas.confirmed(0)
-
-
-def test_a_stranger_on_the_wire_changes_nothing(leased: Hosts) -> None:
-    leased.line.to_primary.append((b"stranger", b"x" * 64))
-    leased.line.to_primary.append((b"stranger", Frame(Word.LEAVE, 1).pack()))
-    leased.line.to_primary.append((PEER, b""))
-    leased.live(50)
-    assert leased.replicas.mode is Mode.TOGETHER
-    assert leased.replicas.behind == 0

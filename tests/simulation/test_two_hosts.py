@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import two_hosts
-from tests.simulation.two_hosts import Planted, play
+from tests.simulation import two_hosts_planted as planted
+from tests.simulation.two_hosts import play
+from tests.simulation.two_hosts_planted import Planted
 
 pytestmark = [pytest.mark.simulation, pytest.mark.slow]
 SEEDS = 30
@@ -37,9 +38,9 @@ def test_what_was_acknowledged_is_in_the_journal_that_both_have_in_the_end(memor
 @pytest.mark.parametrize(
     "bug",
     [
-        pytest.param(two_hosts.GOES_ALONE, id="goes alone without asking the lease"),
-        pytest.param(two_hosts.TELLS_AT_ONCE, id="tells without a receipt"),
-        pytest.param(two_hosts.ANYBODY_MAY, id="takes over with less than everything"),
+        pytest.param(planted.GOES_ALONE, id="goes alone without asking the lease"),
+        pytest.param(planted.TELLS_AT_ONCE, id="tells without a receipt"),
+        pytest.param(planted.ANYBODY_MAY, id="takes over with less than everything"),
     ],
 )
 def test_a_planted_bug_is_found_within_thirty_seeds(bug: Planted, memory: Path) -> None:
