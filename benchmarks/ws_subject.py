@@ -88,6 +88,10 @@ class OneMarket:
     def queues(self, instrument: int, asked: int) -> None:
         """Return no snapshot."""
 
+    def event_seq(self) -> int:
+        """Tell nothing of what was told: nothing is lost here."""
+        return 0
+
     def clock_ns(self) -> int:
         """Return the time of nothing: no candle is told."""
         return 0

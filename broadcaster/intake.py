@@ -22,6 +22,11 @@ class Intake:
         """Events missed so far."""
         self._stream: EventStream | None = None
 
+    @property
+    def last(self) -> int:
+        """Return the last event that came; 0 when none has."""
+        return self._stream.next_event_seq - 1 if self._stream else 0
+
     def take(self, rows: Rows) -> Iterator[Portion]:
         """Take in the Event rows of one frame; yield the new ones."""
         if self._stream is None and len(rows):

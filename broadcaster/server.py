@@ -88,6 +88,8 @@ class Server:
         self._empty = asyncio.Event()
         self._connects: dict[str, int] = {}
         self._connects_from_s = 0.0
+        self._known_seq = self._told_seq = 0
+        """The last event that need not be waited for, and the last that was told at the last look."""
         self._listener: asyncio.Server | None = None
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._flush_at: asyncio.TimerHandle | None = None
@@ -110,6 +112,7 @@ class Server:
         Raises: OSError when the address cannot be had.
         """
         loop = asyncio.get_running_loop()
+        self._known_seq = self._told_seq = self._market.event_seq()
         self._feed.learn()
         self._sessions.learn()
         place: dict[str, Any] = {"sock": door} if door else {
@@ -205,12 +208,26 @@ class Server:
             if after_gap:
                 self._log.warning("events were missed: %d so far", self._intake.lost)
                 self._delays.missed.set(self._intake.lost)
-                self._feed.doubt(now_ns)
-                self._orders.lost()
-                self.channels.publish(self._sessions.afresh(now_ns))
+                self._doubt(now_ns)
             self.channels.publish(self._feed.take(fresh, now_ns))
             self.channels.publish(self._sessions.take(fresh, now_ns))
             self.channels.publish(self._orders.take(fresh, now_ns))
+
+    def _doubt(self, now_ns: int) -> None:
+        """Let all who tell a state hold it against the market's: events were lost."""
+        self._feed.doubt(now_ns)
+        self._orders.lost()
+        self.channels.publish(self._sessions.afresh(now_ns))
+
+    def _look_for_lost_end(self) -> None:
+        """Notice events that were lost though nothing came after them: a matcher was killed, then all was quiet."""
+        if self._told_seq > max(self._intake.last, self._known_seq):
+            missed = self._told_seq - max(self._intake.last, self._known_seq)
+            self._log.warning("%d events were told and have not come", missed)
+            self._known_seq = self._told_seq
+            self._doubt(clock.wall_ns())
+        # What had been told at the last look must have come by the next.
+        self._told_seq = self._market.event_seq()
 
     def _tell_soon(self, messages: list[Message]) -> None:
         self.channels.publish(messages)
@@ -271,6 +288,7 @@ class Server:
         now_s = asyncio.get_running_loop().time()
         for connection in list(self._connections):
             connection.check(now_s, self.ws)
+        self._look_for_lost_end()
         self.channels.publish(self._users.check(self.channels, clock.wall_ns()))
         self._flush()
 

@@ -42,6 +42,9 @@ class Market(Protocol):
     def clock_ns(self) -> int:
         """Return a time before which everything that was stamped has been told; 0 when not known."""
 
+    def event_seq(self) -> int:
+        """Return the last event that has been told; 0 when not known."""
+
     def names(self) -> Names:
         """Return what the user feed asks."""
 

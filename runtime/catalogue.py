@@ -45,6 +45,13 @@ class Catalogue:
         except NotPublished:
             return 0
 
+    def event_seq(self) -> int:
+        """Return the last event that the matcher has told; 0 while that is not known."""
+        try:
+            return int(self._board.status()["event_seq"])
+        except NotPublished:
+            return 0
+
     def names(self) -> Names:
         """Return what the user feed asks."""
         return Names(self._instrument, self._asset, self._trade_group)

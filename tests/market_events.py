@@ -44,6 +44,7 @@ class HandMarket:
         self.states = rows_of(InstrumentRow, instruments)
         self.states["phase"] = SessionPhase.CONTINUOUS
         self.queue_views: dict[int, QueueView] = {}
+        self.told_seq = 0
         self._seq = 0
         self._event_seq = 0
         self._events: list[Rows] = []
@@ -123,6 +124,10 @@ class HandMarket:
     def clock_ns(self) -> int:
         """Tell the matcher's clock, which runs like ours."""
         return clock.wall_ns()
+
+    def event_seq(self) -> int:
+        """Tell the last event, as the board does, once the test has said it."""
+        return self.told_seq
 
     def names(self) -> Names:
         """Tell names, as the board does."""

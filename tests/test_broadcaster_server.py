@@ -236,3 +236,31 @@ async def test_no_compression_is_agreed_to():
         assert client.protocol.extensions == []
         house.trade()
         assert (await hear(client))["e"] == "trade"
+
+
+@played
+async def test_a_change_that_was_lost_before_a_quiet_time_is_told_all_the_same():
+    """As when the matcher is killed between its journal and the wire, and nobody trades after it."""
+    async with (
+        stream_house(depth_interval_ms=100) as house,
+        house.client("/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker") as client,
+    ):
+        market = house.market
+        with market.command():
+            market.level(Side.BUY, 100, 5)
+        house.send()
+        heard = await _heard_until(client, lambda one: one["data"].get("u") == 1)
+        with market.command():
+            market.level(Side.BUY, 101, 7)
+        lost = market.rows()
+        market.told_seq = int(lost["event_seq"][-1])
+        heard = await _heard_until(client, lambda one: one["data"].get("U") == 2)
+        assert heard[-1]["data"]["b"] == [["1.01000000", "0.00007000"]]
+        assert any(one["data"].get("b") == "1.01000000" for one in heard)
+
+
+async def _heard_until(client, is_it):
+    heard = [await hear(client)]
+    while not is_it(heard[-1]):
+        heard.append(await hear(client))
+    return heard
