@@ -163,7 +163,7 @@ def _heard(client: ClientConnection, timeout_s: float = PATIENCE_S) -> dict[str,
 
 def test_it_waits_for_the_matcher_serves_and_stops_in_good_order(matcher):
     child = matcher.start()
-    assert matcher.report("beat")["waiting"] == "for the matcher"
+    assert matcher.report("progress")["waiting"] == "for the matcher"
     matcher.new_life()
     port = matcher.report("ready")["port"]
     with connect(f"ws://127.0.0.1:{port}/ws/btcusdt@trade", compression=None) as client:
