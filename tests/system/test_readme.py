@@ -97,7 +97,15 @@ class Shell:
 
 def clone(folder: Path) -> None:
     """Make a clean clone whose `.venv` has the packages that run the tests."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    cloned = subprocess.run(
+        ["git", "clone", "--quiet", str(ROOT), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not (ROOT / ".git").exists():
+        pytest.skip("these files are no git checkout, so nobody can clone them")
+    assert cloned.returncode == 0, cloned.stderr
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     [packages] = (folder / ".venv" / "lib").glob("python*/site-packages")
     (packages / "borrowed.pth").write_text(f"{folder}\n{sysconfig.get_path('purelib')}\n")
