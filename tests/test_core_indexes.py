@@ -1,5 +1,6 @@
 """The packed indexes hold exactly what was put in, however keys collide and ids come and go."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -207,3 +208,19 @@ def test_a_restored_state_finds_the_orders_whose_cells_were_taken(desk):
     other.load(desk.engine.save())
     assert not faults_of(other)
     assert other.digest() == desk.engine.digest()
+
+
+def test_an_order_is_found_behind_others_that_have_its_place_in_the_index():
+    """A small index, always as full as it gets: whoever is named is the one who goes."""
+    desk = Desk(core(replace(SMALL, orders=16, account_orders=16)))
+    desk.add_market()
+    assert desk.account("alice", {0: 1_000, 1: 1 << 40}) == 1
+    live: list[int] = []
+    for number in range(400):
+        if len(live) == 15:
+            gone = live.pop(number * 7 % 15)
+            told = desk.ask(CommandKind.CANCEL, account=1, order_id=gone)[0]
+            assert (told.kind, told.order_id) == (EventKind.CANCELED, gone)
+            again = desk.ask(CommandKind.CANCEL, account=1, order_id=gone)[0]
+            assert again.reason == RejectReason.UNKNOWN_ORDER
+        live.append(desk.ask(CommandKind.ENTER, **LIMIT)[0].order_id)
