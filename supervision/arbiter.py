@@ -92,9 +92,11 @@ class Arbiter:
             self._bury()
             self._hear()
             self._advance(clock.steady_ns())
+            # Before anybody is answered and after what is done for a wish.
+            self._publish(self.processes)
             if self._wishes and not self.stopping:
                 self._wishes.turn(self)
-            self._publish(self.processes)
+                self._publish(self.processes)
             self._notifier.alive()
             if self.stopping and all(one.state in ENDED for one in self.processes):
                 break
@@ -316,6 +318,8 @@ class Arbiter:
     def change_over(self, process: Process, successor: Process) -> None:
         """Let the successor be the one that counts, and the first one go."""
         process.part, successor.part = Part.LAST, Part.SOLE
+        # Told before it may be gone: nobody must miss it.
+        self._publish(self.processes)
         self.ask_to_stop(process)
 
     def drop(self, process: Process) -> None:

@@ -29,13 +29,13 @@ class StatusFile:
             "data_dir": str(settings.data_dir),
             **urls(settings),
         }
-        self._states: list[tuple[str, int]] = []
+        self._states: list[tuple[str, str, int]] = []
         self._births: dict[int, str] = {}
         self._written_ns = 0
 
     def write(self, processes: Sequence[Process]) -> None:
         """Write how the processes stand now."""
-        states = [(one.state.value, one.pid) for one in processes]
+        states = [(one.name, one.state.value, one.pid) for one in processes]
         now_ns = clock.steady_ns()
         if states == self._states and now_ns - self._written_ns < _FRESH_NS:
             return
@@ -95,9 +95,8 @@ def remove(run: Path) -> None:
 
 def told(run: Path) -> dict[str, Any]:
     """Return what `openbourse status` says; what the file claims is checked against the living."""
-    last = read(run)
+    last, processes = _now(run)
     up = bool(last) and alive(last["supervisor"])
-    processes = [_checked(entry) for entry in last.get("processes", [])]
     if not up:
         processes = [entry for entry in processes if entry["state"] != "gone"]
     # Of two that follow one another the one that leaves may be gone.
@@ -117,6 +116,19 @@ def told(run: Path) -> dict[str, Any]:
         "seq": matcher.get("seq", 0),
         "watermark": matcher["seq"] if written else writer.get("seq", 0),
     }
+
+
+def _now(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the last word and its processes, checked; what ends while it is being read is looked up again."""
+    last = read(run)
+    while True:
+        processes = [_checked(entry) for entry in last.get("processes", [])]
+        if all(entry["state"] != "gone" for entry in processes):
+            return last, processes
+        again = read(run)
+        if again == last:
+            return last, processes
+        last = again
 
 
 def _well(process: Process) -> bool:

@@ -87,7 +87,7 @@ def test_the_view_says_rates_lag_and_how_each_process_stands():
     assert lines[0].startswith("seq 5,000  lag 100 events  commands 1,234/s  requests 41/s")
     assert lines[0].endswith("messages 2,100/s to 3  order p50 0.9 ms p99 2.1 ms")
     assert lines[1].split() == ["process", "state", "pid", "restarts", "cpu", "memory", "files"]
-    assert re.fullmatch(rf"writer +ready +{os.getpid()} +0 +0% +\d+ MiB +\d+", lines[3])
+    assert re.fullmatch(rf"writer +ready +{os.getpid()} +0 +0% +[\d,]+ MiB +[\d,]+", lines[3])
     assert max(map(len, plain(written([process("matcher")], told, Rates(), 60)))) <= 60
 
 
