@@ -90,8 +90,12 @@ def test_a_writer_that_was_stopped_has_written_all_it_was_told(house: House) -> 
         house.feed()
         time.sleep(0.005)
     house.wait_until_written()
-    house.feed(400)
-    house.until(lambda: house.told_event_seq() > house.watermark(), "something new is told")
+
+    def is_behind() -> bool:
+        house.feed(400)
+        return house.told_event_seq() > house.watermark()
+
+    house.until(is_behind, "the writer has something to do")
     assert house.stop_writer() == 0
     house.start_writer()
     check(house)

@@ -31,6 +31,7 @@ from writer.store import connect
 ROOT = Path(__file__).parent.parent.parent
 START_S = 240.0
 """A first start compiles the core."""
+_QUIET_S = 0.3
 _AHEAD = 4000
 """Commands that may be on their way; more would only fill the wire."""
 
@@ -147,7 +148,13 @@ class House:
         self.until(
             lambda: self._told_seq() >= self.sent or self.matcher.poll() is not None, "all done"
         )
-        self.until(written, "everything is written", seconds)
+        self.until(lambda: self._is_quiet() and written(), "everything is written", seconds)
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing more happens: what was on the wire when a matcher died, its successor takes."""
+        before = self.told_event_seq()
+        time.sleep(_QUIET_S)
+        return 0 <= before == self.told_event_seq()
 
     def told_event_seq(self) -> int:
         """The last event that the matcher has told; -1 while there is none."""
