@@ -71,6 +71,9 @@ DAMAGE = {
     "the table of ids": lambda e: e.blocks["id_slots"].__ixor__(1),
     "the id index": lambda e: e.blocks["id_index"].__ixor__(1),
     "the text index": lambda e: e.blocks["text_index"].__imul__(0),
+    "the order of the text index": lambda e: e.blocks["text_index"].__setitem__(
+        slice(None), np.roll(e.blocks["text_index"], 1)
+    ),
     "the remembered ids": lambda e: e.blocks["state"]["finished_count"].__imul__(0),
     "a count": lambda e: e.blocks["counts"]["orders"][1].__iadd__(1),
     "the quantity open to buy": lambda e: e.blocks["counts"]["buy_qty"][1].__iadd__(1),
