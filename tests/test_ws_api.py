@@ -234,7 +234,8 @@ async def test_requests_of_one_connection_are_done_side_by_side_and_in_order():
 
 @played
 async def test_an_order_and_its_cancel_may_be_sent_without_waiting():
-    async with ws_house() as house, house.client() as client:
+    # A hundred requests of the slow exchange in one turn may take longer than a single one is given.
+    async with ws_house(rest={"answer_timeout_s": 10.0}) as house, house.client() as client:
         for number in range(50):
             about = {"symbol": "BTCUSDT", "origClientOrderId": f"id-{number}"}
             order = house.limit(newClientOrderId=f"id-{number}")
