@@ -88,8 +88,8 @@ class Server:
         self._empty = asyncio.Event()
         self._connects: dict[str, int] = {}
         self._connects_from_s = 0.0
-        self._known_seq = self._told_seq = 0
-        """The last event that need not be waited for, and the last that was told at the last look."""
+        self._known_seq = self._told_seq = self._heard_seq = 0
+        """The last event that need not be waited for; told, and heard, at the last look."""
         self._listener: asyncio.Server | None = None
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._flush_at: asyncio.TimerHandle | None = None
@@ -112,7 +112,7 @@ class Server:
         Raises: OSError when the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        self._known_seq = self._told_seq = self._market.event_seq()
+        self._known_seq = self._told_seq = self._heard_seq = self._market.event_seq()
         self._feed.learn()
         self._sessions.learn()
         place: dict[str, Any] = {"sock": door} if door else {
@@ -221,13 +221,14 @@ class Server:
 
     def _look_for_lost_end(self) -> None:
         """Notice events that were lost though nothing came after them: a matcher was killed, then all was quiet."""
-        if self._told_seq > max(self._intake.last, self._known_seq):
-            missed = self._told_seq - max(self._intake.last, self._known_seq)
-            self._log.warning("%d events were told and have not come", missed)
-            self._known_seq = self._told_seq
+        last = max(self._intake.last, self._known_seq)
+        # Who is only behind hears more every second; what is missing then, a gap will show.
+        if self._told_seq > last == self._heard_seq:
+            self._log.warning("%d events were told and have not come", self._told_seq - last)
+            last = self._known_seq = self._told_seq
             self._doubt(clock.wall_ns())
         # What had been told at the last look must have come by the next.
-        self._told_seq = self._market.event_seq()
+        self._heard_seq, self._told_seq = last, self._market.event_seq()
 
     def _tell_soon(self, messages: list[Message]) -> None:
         self.channels.publish(messages)

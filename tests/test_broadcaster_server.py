@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from unittest.mock import patch
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -257,6 +258,20 @@ async def test_a_change_that_was_lost_before_a_quiet_time_is_told_all_the_same()
         heard = await _heard_until(client, lambda one: one["data"].get("U") == 2)
         assert heard[-1]["data"]["b"] == [["1.01000000", "0.00007000"]]
         assert any(one["data"].get("b") == "1.01000000" for one in heard)
+
+
+@played
+async def test_a_broadcaster_that_is_only_behind_does_not_doubt_its_books():
+    async with stream_house() as house:
+        server = house.server
+        with patch.object(server, "_doubt", wraps=server._doubt) as doubt:
+            # Always told far more than has come, but something comes between any two looks.
+            house.market.told_seq = 1_000_000
+            for _ in range(60):
+                house.trade()
+                await asyncio.sleep(0.01)
+            assert not doubt.called
+            await until(lambda: doubt.called)
 
 
 async def _heard_until(client, is_it):
