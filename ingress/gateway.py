@@ -1,6 +1,6 @@
 """Ask the matcher: commands out, the events they caused back.
 
-Commands of one turn of the event loop leave together in one frame. Events come back on this
+Commands of one turn of the event loop leave together, in frames of about FRAME_COMMANDS. Events come back on this
 worker's own PULL socket; a command is done with its event that carries flag LAST. What is not answered in
 time ends as "status unknown" (-1007): the command may be in the journal, so it is never called failed.
 """
@@ -27,6 +27,8 @@ Fields = dict[str, int | bytes]
 Answer = list[Event]
 PENDING_LIMIT = 20_000
 """Commands that may wait for their answer at one worker; more are refused with -1008."""
+FRAME_COMMANDS = 16
+"""A frame of so many does not wait for the end of the turn: the matcher syncs it while this worker reads on."""
 
 _COMMANDS = Shape(Command)
 _EVENTS = Shape(Event)
@@ -135,6 +137,8 @@ class Gateway:
         self._waiting[request_id] = _Waiting(future, deadline, timing)
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout_s, self._expire)
+        if len(self._outbox) >= FRAME_COMMANDS:
+            self._flush()
         return future
 
     def take(self, frames: list[bytes]) -> None:
@@ -168,6 +172,8 @@ class Gateway:
             self._fail(request_id, errors.status_unknown())
 
     def _flush(self) -> None:
+        if not self._outbox:
+            return
         records, ids = b"".join(self._outbox), self._outbox_ids
         self._outbox, self._outbox_ids = [], []
         if not self._sender.send(frame_of(Command, np.frombuffer(records, Command.dtype))):

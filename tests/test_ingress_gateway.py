@@ -8,7 +8,7 @@ import pytest
 
 from ingress import gateway as module
 from ingress.errors import Refused
-from ingress.gateway import Gateway, NoSlot, ReplySlot
+from ingress.gateway import FRAME_COMMANDS, Gateway, NoSlot, ReplySlot
 from protocol.layout import Rows
 from protocol.records import Command, Event
 from protocol.terms import EventFlag
@@ -73,6 +73,31 @@ def test_commands_of_one_turn_leave_in_one_frame_with_their_return_address():
         gateway.take([events((12, 3, EventFlag.LAST), (10, 1, EventFlag.LAST))])
         gateway.take([events((11, 2, EventFlag.LAST))])
         assert [one[0].order_id for one in await asyncio.gather(*answers)] == [1, 2, 3]
+
+    play(story)
+
+
+def test_a_full_frame_leaves_while_the_turn_goes_on_and_no_list_is_cut():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        for number in range(FRAME_COMMANDS - 1):
+            gateway.ask({"order_id": number})
+        assert wire.frames == []
+        gateway.ask({"leg": 0}, {"leg": 1}, {"leg": 2})
+        gateway.ask({"order_id": 99})
+        assert [len(rows_in(Command, frame)) for frame in wire.frames] == [FRAME_COMMANDS + 2]
+        await asyncio.sleep(0)
+        assert [len(rows_in(Command, frame)) for frame in wire.frames[1:]] == [1]
+        gateway.close()
+
+    play(story)
+
+
+def test_a_full_wire_refuses_a_frame_that_left_early_too():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        wire.full = True
+        answers = [gateway.ask({"kind": 1}) for _ in range(FRAME_COMMANDS)]
+        assert {await refusal_of(one) for one in answers} == {(-1008, 503)}
+        assert gateway.pending == 0
 
     play(story)
 
