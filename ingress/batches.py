@@ -1,4 +1,4 @@
-"""Many new orders in one request: one signature, one frame to the matcher, one answer for each order.
+"""Many new orders in one request: one signature, few frames to the matcher, one answer for each order.
 
 An extension of the dialect, in the form of its derivatives' API: `batchOrders` is a JSON array of objects with
 the parameters of POST /api/v3/order. The orders are entered in the order of the array; each is taken or refused
@@ -92,7 +92,7 @@ Waiting = tuple[dict[str, Any], "asyncio.Future[Answer] | errors.Refused"]
 
 
 def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> Waiting:
-    """Send one order on its way; all that leave in one turn of the event loop share a frame."""
+    """Send one order on its way: in full frames, with what else leaves in this turn of the event loop."""
     try:
         values = PLACE.parse(fields)
         order_entry.check(values)
