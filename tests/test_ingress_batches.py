@@ -51,7 +51,7 @@ def test_all_orders_leave_in_full_frames_in_their_order(client, house):
     answer = batch(client, *orders)
     assert [one["price"] for one in answer.json] == [f"{price}.00000000" for price in prices]
     sent = [rows_in(Command, frame)["price"].tolist() for frame in house.wire.frames]
-    assert sum(sent, []) == [int(price) * 100 for price in prices]
+    assert [one for frame in sent for one in frame] == [int(price) * 100 for price in prices]
     assert [len(one) for one in sent] == [16, 16, 16, 2]
 
 
