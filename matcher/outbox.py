@@ -72,7 +72,8 @@ class Outbox:
 def whole_commands(events: Rows) -> Iterator[Rows]:
     """Cut rows into parts of about FRAME_EVENTS, never inside the events of one command."""
     if len(events) <= FRAME_EVENTS:
-        yield events
+        if len(events):
+            yield events
         return
     seqs = events["seq"]
     ends = np.append(np.flatnonzero(seqs[1:] != seqs[:-1]) + 1, len(events))
