@@ -86,8 +86,10 @@ class WsApiClient:
         self._socket.close()
 
     def _flush(self) -> None:
+        data = b"".join(self._protocol.data_to_send())
         try:
-            self._socket.sendall(b"".join(self._protocol.data_to_send()))
+            if data:
+                self._socket.sendall(data)
         except OSError as error:
             raise ConnectionLost(f"the connection broke: {error}") from error
 
