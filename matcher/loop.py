@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from matcher.asked_books import AskedBooks
 from matcher.bootstrap import check_accepted, opening_batches
 from matcher.core.engine import Engine
 from matcher.outbox import Outbox
@@ -25,10 +26,6 @@ from runtime.sockets import Publish, Pull, Push, Serve
 IDLE_MS = 5
 """Longest pause of an idle loop: how late a due order expires or a deep snapshot is made."""
 FULL_RETRY_NS = 200_000_000
-DEEP_A_TURN = 4
-"""Deep snapshots made in one turn at most: each takes up to a millisecond."""
-QUEUES_SHARE = 20
-"""Snapshots of queues may take one part in so many of the loop's time: a full book takes milliseconds."""
 LINGER_MS = 1000
 RECEIPT_MS = 100
 """A receipt that takes longer closes the door (-1008) until it comes."""
@@ -86,9 +83,7 @@ class Matcher:
         self._calendars = calendars
         self._orders = wires.orders
         self._outbox = wires.outbox
-        self._deep_words = wires.deep_words
-        self._queue_words = wires.queue_words
-        self._queues_from_ns = 0
+        self._asked_books = AskedBooks(engine, wires.deep_words, wires.queue_words)
         self._stages = wires.stages
         self._replicas = replicas
         self._held: Rows | None = None
@@ -142,8 +137,7 @@ class Matcher:
             rows = self._sequencer.batch(clock.wall_ns())
             if len(rows):
                 self._execute(rows)
-        self._make_deep_snapshots()
-        self._make_queue_snapshot()
+        self._asked_books.turn()
         self._journal.sync_if_due()
         self._status["heartbeat_ns"] = clock.wall_ns()
 
@@ -237,28 +231,6 @@ class Matcher:
         self._stages.matched(events)
         self._outbox.tell(events)
         self._stages.told(events)
-
-    def _make_deep_snapshots(self) -> None:
-        asked = self._deep_words[: int(self._status["instruments"][0])]
-        if not np.count_nonzero(asked):
-            return
-        for instrument in np.flatnonzero(asked)[:DEEP_A_TURN]:
-            # Cleared first: what is asked for from here on is asked of the next turn.
-            self._deep_words[instrument] = 0
-            self._engine.publish_deep(int(instrument))
-
-    def _make_queue_snapshot(self) -> None:
-        asked = self._queue_words[: int(self._status["instruments"][0])]
-        if not np.count_nonzero(asked):
-            return
-        began_ns = clock.steady_ns()
-        if began_ns < self._queues_from_ns:
-            return
-        instrument = int(np.flatnonzero(asked)[0])
-        self._queue_words[instrument] = 0
-        self._engine.publish_queues(instrument)
-        now_ns = clock.steady_ns()
-        self._queues_from_ns = now_ns + QUEUES_SHARE * (now_ns - began_ns)
 
     def _refuse(self, rows: Rows, error: JournalFull) -> None:
         """Take no commands until there is room; those in hand never happened.

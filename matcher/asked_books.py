@@ -1,0 +1,50 @@
+"""Show the books that readers have asked for: deep ones, and the queues order by order."""
+
+import numpy as np
+import numpy.typing as npt
+
+from matcher.core.engine import Engine
+from runtime import clock
+
+DEEP_A_TURN = 4
+"""Deep snapshots made in one turn at most: each takes up to a millisecond."""
+QUEUES_SHARE = 20
+"""Snapshots of queues may take one part in so many of the loop's time: a full book takes milliseconds."""
+
+
+class AskedBooks:
+    """Looks at the words by which readers ask, one per instrument, and publishes what they ask for."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        deep_words: npt.NDArray[np.int64],
+        queue_words: npt.NDArray[np.int64],
+    ) -> None:
+        self._engine = engine
+        self._status = engine.blocks["status"]
+        self._deep_words = deep_words
+        self._queue_words = queue_words
+        self._queues_from_ns = 0
+
+    def turn(self) -> None:
+        """Publish what is due now."""
+        listed = int(self._status["instruments"][0])
+        self._make_deep_snapshots(listed)
+        self._make_queue_snapshot(listed)
+
+    def _make_deep_snapshots(self, listed: int) -> None:
+        for instrument in np.flatnonzero(self._deep_words[:listed])[:DEEP_A_TURN]:
+            # Cleared first: what is asked for from here on is asked of the next turn.
+            self._deep_words[instrument] = 0
+            self._engine.publish_deep(int(instrument))
+
+    def _make_queue_snapshot(self, listed: int) -> None:
+        asked = np.flatnonzero(self._queue_words[:listed])
+        began_ns = clock.steady_ns()
+        if not len(asked) or began_ns < self._queues_from_ns:
+            return
+        self._queue_words[asked[0]] = 0
+        self._engine.publish_queues(int(asked[0]))
+        now_ns = clock.steady_ns()
+        self._queues_from_ns = now_ns + QUEUES_SHARE * (now_ns - began_ns)
