@@ -60,6 +60,11 @@ class Exchange:
 
     def start(self) -> None:
         """Start it and wait until it says that it is up."""
+        self.begin()
+        self.until(lambda: "The exchange is up" in self.output.read_text(), "up", START_S)
+
+    def begin(self) -> None:
+        """Start it."""
         words = ["up", "--data-dir", str(self.data_dir), "--rest-port", "0", "--ws-port", "0"]
         self.output.unlink(missing_ok=True)
         with self.output.open("wb") as output, self.log.open("ab") as log:
@@ -70,7 +75,6 @@ class Exchange:
                 stdout=output,
                 stderr=log,
             )
-        self.until(lambda: "The exchange is up" in self.output.read_text(), "up", START_S)
 
     def stop(self) -> int:
         """Stop it by a signal to its supervisor; the exit status."""

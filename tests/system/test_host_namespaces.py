@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,36 +23,54 @@ HOME, EDGE = "10.213.77.1", "10.213.77.2"
 _numbers = itertools.count(os.getpid() % 10_000)
 
 
-def _ip(*words: str) -> str:
+def ip(*words: str) -> str:
     """Run `ip`; what it says when it fails."""
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else ""
 
 
-@pytest.fixture
-def namespace() -> Iterator[str]:
-    """A namespace with a wire to this one; its name is also the wire's end here."""
+class NotAllowed(Exception):
+    """This machine has no network namespaces for us; the message says why."""
+
+
+@contextmanager
+def joined(home: str = HOME, edge: str = EDGE) -> Iterator[str]:
+    """Make a namespace with a wire to this one; its name is also the wire's end here.
+
+    Raises: NotAllowed.
+    """
     if shutil.which("ip") is None:
-        pytest.skip("iproute2 is not installed: there is no `ip`")
+        raise NotAllowed("iproute2 is not installed: there is no `ip`")
     name = f"ob{next(_numbers)}"
-    if why := _ip("netns", "add", name):
-        pytest.skip(f"this machine allows no network namespaces: {why}")
+    if why := ip("netns", "add", name):
+        raise NotAllowed(f"this machine allows no network namespaces: {why}")
     try:
         steps = [
             ("link", "add", name, "type", "veth", "peer", "name", "out", "netns", name),
-            ("addr", "add", f"{HOME}/30", "dev", name),
+            ("addr", "add", f"{home}/30", "dev", name),
             ("link", "set", name, "up"),
-            ("-n", name, "addr", "add", f"{EDGE}/30", "dev", "out"),
+            ("-n", name, "addr", "add", f"{edge}/30", "dev", "out"),
             ("-n", name, "link", "set", "out", "up"),
             ("-n", name, "link", "set", "lo", "up"),
         ]
         for step in steps:
-            if why := _ip(*step):
-                pytest.skip(f"this machine allows no wire between namespaces: {why}")
+            if why := ip(*step):
+                raise NotAllowed(f"this machine allows no wire between namespaces: {why}")
         yield name
     finally:
-        _ip("netns", "del", name)
-        _ip("link", "del", name)
+        ip("netns", "del", name)
+        ip("link", "del", name)
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """A namespace with a wire to this one; its name is also the wire's end here."""
+    with ExitStack() as stack:
+        try:
+            name = stack.enter_context(joined())
+        except NotAllowed as why:
+            pytest.skip(str(why))
+        yield name
 
 
 @pytest.fixture
@@ -90,15 +109,15 @@ for what in (link.listen, link.state):
 """
 
 
-def _free_port() -> int:
-    with socket.create_server((HOME, 0)) as trial:
+def free_port(host: str = HOME) -> int:
+    with socket.create_server((host, 0)) as trial:
         return int(trial.getsockname()[1])
 
 
 def test_the_market_goes_over_an_encrypted_wire_to_a_host_whose_key_is_trusted_only(
     namespace: str, tmp_path: Path
 ) -> None:
-    place = f"{HOME}:{_free_port()}"
+    place = f"{HOME}:{free_port()}"
     home = Exchange(
         tmp_path / "home", "--no-demo", OPENBOURSE_WIRE_LISTEN=place, OPENBOURSE_REST_HOST=HOME
     )
@@ -120,10 +139,10 @@ def test_the_market_goes_over_an_encrypted_wire_to_a_host_whose_key_is_trusted_o
         hosts = Hosts(None, home, edge)
         hosts.trade(5)
         hosts.agree()
-        assert _ip("link", "set", namespace, "down") == ""
+        assert ip("link", "set", namespace, "down") == ""
         hosts.trade(5)
         assert home.is_whole()
-        assert _ip("link", "set", namespace, "up") == ""
+        assert ip("link", "set", namespace, "up") == ""
         hosts.trade(2)
         hosts.agree()
         # A key that is not trusted any more is refused when the connection is made anew.
@@ -146,10 +165,10 @@ def test_a_wire_that_is_pulled_and_put_back_leaves_the_books_right(
     hosts.trade(5)
     hosts.agree()
     for _ in range(2):
-        assert _ip("link", "set", namespace, "down") == ""
+        assert ip("link", "set", namespace, "down") == ""
         hosts.trade(5)
         assert hosts.home.is_whole()
-        assert _ip("link", "set", namespace, "up") == ""
+        assert ip("link", "set", namespace, "up") == ""
         hosts.trade(2)
         hosts.agree()
     url = f"{hosts.edge.status()['ws']}/ws/ethusdt@depth@100ms"
