@@ -13,7 +13,7 @@ import time
 
 from broadcaster.mirror_board import MirrorBoard
 from broadcaster.start import start
-from conf.sections import Redis
+from conf.hosts import Redis
 from conf.settings import Settings
 from protocol.layout import Rows, rows_from
 from protocol.records import Event

@@ -13,7 +13,7 @@ import numpy as np
 
 from broadcaster.intake import Intake
 from broadcaster.start import start
-from conf.sections import Redis
+from conf.hosts import Redis
 from conf.settings import Settings
 from protocol.board_reads import Board, DeepRequests, DepthView, Unreadable
 from protocol.layout import Rows, rows_of

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from commands import Refused
+from conf.settings import load
 from ingress.gateway import NoSlot, ReplySlot
 from protocol.board_reads import Board
 from protocol.layout import Rows, rows_of
@@ -136,6 +137,8 @@ class Desk:
         )
 
     def _check_running(self) -> None:
+        if load().is_edge:
+            raise Refused("this host takes orders for the exchange of another one: say it there")
         try:
             status = self.board.status()
         except NotPublished as error:

@@ -14,18 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.capacities import Core
-from conf.sections import (
-    Database,
-    Journal,
-    Market,
-    Matcher,
-    Office,
-    Redis,
-    Rest,
-    Supervision,
-    Wire,
-    Ws,
-)
+from conf.hosts import Edge, Redis, Wire
+from conf.sections import Database, Journal, Market, Matcher, Office, Rest, Supervision, Ws
 
 SHIPPED = Path(__file__).parent
 LIVE_FILE = "live.json"
@@ -45,6 +35,7 @@ class Settings:
     ws: Ws = field(default_factory=Ws)
     redis: Redis = field(default_factory=Redis)
     wire: Wire = field(default_factory=Wire)
+    edge: Edge = field(default_factory=Edge)
     journal: Journal = field(default_factory=Journal)
     matcher: Matcher = field(default_factory=Matcher)
     core: Core = field(default_factory=Core)
@@ -62,6 +53,11 @@ class Settings:
         return bool(self.redis.source or self.wire.source)
 
     @property
+    def is_edge(self) -> bool:
+        """Whether this host takes orders for the exchange of another one."""
+        return bool(self.edge.source)
+
+    @property
     def curve_folder(self) -> Path:
         """Where the keys of this host are."""
         return Path(self.wire.keys_dir) if self.wire.keys_dir else self.data_dir / "curve"
@@ -72,6 +68,7 @@ _SECTIONS = {
     "ws": Ws,
     "redis": Redis,
     "wire": Wire,
+    "edge": Edge,
     "journal": Journal,
     "matcher": Matcher,
     "core": Core,

@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from ingress import errors
 from ingress.rows import Shape
-from protocol.board import READY, InstrumentRow, StatusRow
+from protocol.board import BEHIND, READY, InstrumentRow, StatusRow
 from protocol.board_reads import AccountView, Board, DepthView
 from protocol.terms import InstrumentTerm as Term
 from protocol.units import to_text
-from runtime.shared import NotPublished
 
 Array = npt.NDArray[Any]
 _INSTRUMENTS = Shape(InstrumentRow)
@@ -179,9 +178,12 @@ class Views:
     def account(self, account: int) -> AccountView:
         """Copy an account at one instant: balances and open orders.
 
-        Raises: Refused (-1001) on a host that takes the market from another one.
+        Raises: Refused (-1001) on a host that takes the market from another one, or is behind that one.
         """
-        if account >= len(self._current()["accounts"]):
+        blocks = self._current()
+        if int(blocks["status"]["ready"][0]) == BEHIND:
+            raise errors.lagging()
+        if account >= len(blocks["accounts"]):
             raise errors.disconnected()
         return self.board.account(account)
 
@@ -198,14 +200,6 @@ class Views:
         """Tell whether the matcher of the tables last read takes commands."""
         self.names()
         return int(self._ready[0]) == READY
-
-    def life(self) -> int:
-        """Return the number of the life of the matcher that takes commands now; 0: there is none."""
-        try:
-            status = self._current()["status"][0]
-        except NotPublished:
-            return 0
-        return int(status["epoch"]) if status["ready"] == READY else 0
 
     def depth(self, instrument: Instrument) -> DepthView:
         """Copy the newest published depth of an instrument."""

@@ -41,7 +41,8 @@ class Diverged(Exception):
 class Follower:
     """The copy of this host; `engine` and `journal` are None until something of the other one has come.
 
-    `make_engine` makes an empty one, of the capacities that are kept in the folder.
+    `make_engine` makes an empty one, of the capacities that are kept in the folder. `tell` hears the events
+    of what is applied, of whole commands.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Follower:
         policy: Policy,
         copy_id: int,
         make_engine: Callable[[], Engine],
+        tell: Callable[[Rows], None] | None = None,
     ) -> None:
         self._log = log
         self._wire = wire
@@ -59,12 +61,19 @@ class Follower:
         self._policy = policy
         self._copy_id = copy_id
         self._make_engine = make_engine
+        self._tell = tell
         self.engine: Engine | None = None
         self.journal: Journal | None = None
         self.heard_ns = clock.steady_ns()
         """When the one in charge last said something."""
         self.end_seq = 0
         """Where the journal of the one in charge ends, as it last said; 0: it has not."""
+        self.whole_ns = 0
+        """When the copy was last found to have everything; 0: never."""
+        self.is_open = False
+        """Whether the other one takes orders, as it last said."""
+        self.number = 0
+        """Which edge this is, as the other one last said; 0: none."""
         self._welcome = False
         self._must_ask = True
         self._damaged = 0
@@ -98,7 +107,7 @@ class Follower:
             try:
                 confirm |= self._hear(unpack(content))
             except WrongReplicaFrame as error:
-                raise BadConfiguration(f"matcher.peer sends something else: {error}") from error
+                raise BadConfiguration(f"the other host sends something else: {error}") from error
         if confirm and self._welcome:
             self._wire.send(Frame(Word.RECEIPT, self.next_seq).pack())
         stalled = not self.is_whole and clock.steady_ns() - self._progress_ns > _PATIENCE_NS
@@ -130,21 +139,25 @@ class Follower:
             self.next_seq,
             place.chain if place else 0,
             place.head.journal_id if place else 0,
-            0,
+            self.number,
             self._copy_id,
         )
         self._must_ask = not self._wire.send(asked.pack())
 
     def _hear(self, frame: Frame) -> bool:
         """Do what a frame says; True when it is to be confirmed."""
-        if self.journal and frame.epoch < self.journal.place.head.epoch and frame.word is Word.BEAT:
+        is_beat = frame.word in (Word.BEAT, Word.SHUT)
+        if self.journal and frame.epoch < self.journal.place.head.epoch and is_beat:
             # One from before: it does not know yet that it is not in charge any more.
             return False
         self.heard_ns = clock.steady_ns()
         if frame.word is Word.WELCOME:
             self._begin(frame)
-        elif frame.word is Word.BEAT:
+        elif is_beat:
+            self.is_open = frame.word is Word.BEAT
             self.end_seq = frame.next_seq
+            if self.is_whole:
+                self.whole_ns = self.heard_ns
             if frame.copy_id or self.is_whole:
                 self._progress_ns = self.heard_ns
             return True
@@ -153,7 +166,7 @@ class Follower:
         elif frame.word is Word.DIVERGED:
             raise Diverged
         elif frame.word is Word.REFUSED:
-            raise BadConfiguration(f"matcher.peer sends no journal: {frame.body.decode()}")
+            raise BadConfiguration(f"the other host sends no journal: {frame.body.decode()}")
         return False
 
     def _begin(self, frame: Frame) -> None:
@@ -163,6 +176,7 @@ class Follower:
             self.journal = Journal(self._folder, None, self._policy, journal_id=frame.journal_id)
             self.engine = self._make_engine()
         self._welcome = frame.next_seq == self.next_seq
+        self.number = frame.copy_id
         self._log.info("following %s", facts(next_seq=self.next_seq, epoch=frame.epoch))
 
     def _take(self, frame: Frame) -> bool:
@@ -181,7 +195,7 @@ class Follower:
             self.journal.begin_epoch(frame.epoch)
             for rows in found:
                 self.journal.append(rows)
-                apply(self.engine, rows, None)
+                apply(self.engine, rows, self._tell)
         except JournalFull as error:
             self._log.error("the copy does not grow: %s", error)
             self._welcome, self._must_ask = False, True

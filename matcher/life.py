@@ -14,15 +14,17 @@ from typing import Any
 from conf.settings import Settings
 from matcher import capacity
 from matcher.core.engine import Engine
+from matcher.follower import Follower
 from matcher.loop import Matcher, open_wires
-from matcher.recovery import catch_up, journal_folder, restore_newest
-from matcher.replicas import Replicas
+from matcher.recovery import catch_up, journal_folder, restore_newest, snapshot_folder
+from matcher.replicas import Asking, Replicas
 from matcher.trading_days import read_calendars
+from protocol.layout import Rows
 from runtime import clock
 from runtime.journal import Journal, JournalInUse, JournalLock, Policy
 from runtime.log import facts
 from runtime.replay import JournalReader
-from runtime.segments import Sync
+from runtime.segments import Sync, segments_in
 from runtime.service import BadConfiguration, Service
 from runtime.shared import Blocks
 
@@ -100,6 +102,21 @@ class Life:
         )
         return done.journal
 
+    def follower(
+        self, wire: Asking, mine: int, tell: Callable[[Rows], None] | None = None
+    ) -> Follower:
+        """Return the copy of this host, number `mine`, brought to its end where there is one.
+
+        Raises: CorruptJournal; WrongVersion.
+        """
+        log = self.service.log
+        found = Follower(log, wire, self.folder, self.policy, mine, self.make_engine, tell)
+        if segments_in(self.folder):
+            engine = self.make_engine()
+            found.journal = self.catch_up(engine, self.restore(engine))
+            found.engine = engine
+        return found
+
     def trade(
         self, engine: Engine, journal: Journal, make_replicas: Callable[[], Replicas | None]
     ) -> None:
@@ -108,7 +125,6 @@ class Life:
         Raises: Fenced; BadConfiguration; JournalBroken.
         """
         service, settings = self.service, self.settings
-        assert self._blocks
         matcher = Matcher(
             service.log,
             engine,
@@ -119,15 +135,33 @@ class Life:
             make_replicas(),
         )
         matcher.open_market(self._listings, self._be_patient)
-        engine.blocks["status"]["epoch"] = self._epoch
-        engine.blocks["status"]["ready"] = 1
-        self._blocks.publish()
+        self.announce(engine)
         service.ready(**matcher.facts(), ready_s=(clock.steady_ns() - self.begun_ns) / 1e9)
         while not service.stopping:
             matcher.turn()
-            service.beat_with(matcher.facts)
+            service.beat(**matcher.facts())
         matcher.finish()
         self._note_stop(engine)
+
+    def announce(self, engine: Engine) -> None:
+        """Show the engine's blocks to readers, and that commands are taken."""
+        assert self._blocks
+        engine.blocks["status"]["epoch"] = self._epoch
+        engine.blocks["status"]["ready"] = 1
+        self._blocks.publish()
+
+    def put_aside(self) -> None:
+        """Keep a copy that is not how the other's journal begins, and let the next start begin a new one."""
+        place = self.settings.data_dir / f"aside-{clock.wall_ns()}"
+        place.mkdir(mode=0o700)
+        for folder in (self.folder, snapshot_folder(self.settings.data_dir)):
+            if folder.exists():
+                folder.rename(place / folder.name)
+        self.service.log.error(
+            "this copy holds commands that were never confirmed, or is of another journal: put aside, a new "
+            "one is begun %s",
+            facts(aside=place),
+        )
 
     def end(self) -> None:
         """Take the shared memory away."""

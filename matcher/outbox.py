@@ -28,9 +28,14 @@ class Sender(Protocol):
 
 
 class Outbox:
-    """All wires that lead out of the matcher; `connect` makes the one to a reply slot."""
+    """All wires that lead out of the matcher; `connect` makes the one to a reply slot.
 
-    def __init__(self, events: Sender, market: Sender, connect: Callable[[int], Sender]) -> None:
+    `events` leads to the writer; None where there is none.
+    """
+
+    def __init__(
+        self, events: Sender | None, market: Sender, connect: Callable[[int], Sender]
+    ) -> None:
         self._events = events
         self._market = market
         self._connect = connect
@@ -44,26 +49,23 @@ class Outbox:
         if not len(events):
             return
         slots = events["reply_to"]
-        # Nearly always all answers go to one waiter; sorting the slots to see that costs as much as a dozen orders.
-        first = int(slots[0])
-        if np.count_nonzero(slots == first) == len(slots):
-            self._reply(first, events)
-        else:
-            for slot in np.unique(slots).tolist():
-                self._reply(slot, events[slots == slot])
+        for slot in np.unique(slots).tolist():
+            if 0 < slot < REPLY_SLOTS:
+                mine = slots == slot
+                self._reply(slot, events if mine.all() else events[mine])
         for part in whole_commands(events):
             frame = frame_of(Event, part)
-            self.dropped_events += self._events.send(frame) is False
+            if self._events:
+                self.dropped_events += self._events.send(frame) is False
             self._market.send(frame)
 
     def close(self, linger_ms: int) -> None:
         """Close all wires, giving frames already taken a moment to leave."""
         for wire in (*self._waiters.values(), self._events, self._market):
-            wire.close(linger_ms)
+            if wire:
+                wire.close(linger_ms)
 
     def _reply(self, slot: int, events: Rows) -> None:
-        if not 0 < slot < REPLY_SLOTS:
-            return
         if slot not in self._waiters:
             self._waiters[slot] = self._connect(slot)
         self.dropped_replies += self._waiters[slot].send(frame_of(Event, events)) is False
@@ -71,10 +73,6 @@ class Outbox:
 
 def whole_commands(events: Rows) -> Iterator[Rows]:
     """Cut rows into parts of about FRAME_EVENTS, never inside the events of one command."""
-    if len(events) <= FRAME_EVENTS:
-        if len(events):
-            yield events
-        return
     seqs = events["seq"]
     ends = np.append(np.flatnonzero(seqs[1:] != seqs[:-1]) + 1, len(events))
     start = 0

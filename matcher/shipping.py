@@ -30,10 +30,11 @@ class Source:
 
 
 class Shipment:
-    """What the one who sent `asked` still has to get."""
+    """What the one who sent `asked` still has to get; `number`: which edge it is, if it is one."""
 
-    def __init__(self, source: Source, asked: Frame) -> None:
+    def __init__(self, source: Source, asked: Frame, number: int = 0) -> None:
         self._source = source
+        self._number = number
         self._asked = asked
         self._reader = JournalReader(source.folder, asked.next_seq)
         self.checked = False
@@ -99,4 +100,5 @@ class Shipment:
         return self._frame(word, self._asked.next_seq, self._source.epoch, body)
 
     def _frame(self, word: Word, next_seq: int, epoch: int, body: bytes) -> Frame:
-        return Frame(word, next_seq, 0, self._source.journal_id, epoch, 0, body)
+        whose = self._number if word is Word.WELCOME else 0
+        return Frame(word, next_seq, 0, self._source.journal_id, epoch, whose, body)

@@ -11,7 +11,6 @@ from pathlib import Path
 from matcher.capacity import FILE
 from matcher.follower import Diverged, Follower
 from matcher.life import Life, lock_of
-from matcher.recovery import snapshot_folder
 from matcher.replicas import Fenced, Replicas
 from matcher.shipping import Source
 from runtime import clock, endpoints, shared
@@ -41,7 +40,7 @@ def serve_beside_a_peer(life: Life) -> None:
     try:
         epoch = _stand_by(life, follower, lease, mine)
     except Diverged:
-        _put_aside(life)
+        life.put_aside()
         return
     if not epoch:
         return
@@ -67,13 +66,7 @@ def _follower(life: Life, mine: int) -> Follower:
     """Return the copy of this host, brought to its end where there is one."""
     wire = Ask(endpoints.REPLICAS.limit, _key(life.settings.matcher.wire_key_file))
     wire.connect(life.settings.matcher.peer)
-    log = life.service.log
-    follower = Follower(log, wire, life.folder, life.policy, mine, life.make_engine)
-    if segments_in(life.folder):
-        engine = life.make_engine()
-        follower.journal = life.catch_up(engine, life.restore(engine))
-        follower.engine = engine
-    return follower
+    return life.follower(wire, mine)
 
 
 def _stand_by(life: Life, follower: Follower, lease: Lease, mine: int) -> int:
@@ -201,17 +194,3 @@ def _key(path: str) -> bytes:
             "`openssl rand -hex 32`"
         )
     return key
-
-
-def _put_aside(life: Life) -> None:
-    """Keep a copy that is not how the other's journal begins, and let the next start begin a new one."""
-    place = life.settings.data_dir / f"aside-{clock.wall_ns()}"
-    place.mkdir(mode=0o700)
-    for folder in (life.folder, snapshot_folder(life.settings.data_dir)):
-        if folder.exists():
-            folder.rename(place / folder.name)
-    life.service.log.error(
-        "this copy holds commands that were never confirmed, or is of another journal: put aside, a new "
-        "one is begun %s",
-        facts(aside=place),
-    )

@@ -27,6 +27,8 @@ READY = 1
 """`StatusRow.ready`: the matcher takes orders."""
 MIRRORED = 2
 """The market is that of another host: it may be read, and nothing can be entered here."""
+BEHIND = 3
+"""What is shown may be older than what was acknowledged: this host has lost the one it takes orders for."""
 BALANCES_A_LINE = 4
 LISTED_A_LINE = 16
 """Balances, and places in an account's list of orders, that fill a cache line. Both blocks are sets of
@@ -54,7 +56,7 @@ class StatusRow(Record, size=128):
     accounts: u32
     assets: u32
     ready: u32
-    """READY once recovery is over and the matcher takes orders, MIRRORED on another host; else 0."""
+    """READY once recovery is over and the matcher takes orders, MIRRORED on another host, BEHIND where it is lost; else 0."""
     deep_wanted: i64
     """Reserved for the reader's side of deep depth requests."""
     spare_0: i64

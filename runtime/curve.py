@@ -1,7 +1,8 @@
 """ZeroMQ between hosts: sockets over tcp that encrypt, and that speak only with keys they know (CURVE).
 
 A host has one pair of keys, `own.json`, and a list of the public keys of those who may connect to it, `trusted.json`, in a directory
-that nobody else may read; `openbourse keys` makes and changes them. Like `runtime/sockets.py`, none of these blocks longer than it is told.
+that nobody else may read; `openbourse keys` makes and changes them. Who may take the market may not therefore enter orders: those
+who may are in a list of their own, `edges.json`. Like `runtime/sockets.py`, none of these blocks longer than it is told.
 """
 
 import json
@@ -14,12 +15,14 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
-from runtime.sockets import context
+from runtime.sockets import Ask, Serve, context
 
 KEY_LENGTH = 40
+EDGES = "edges.json"
 _OWN, _TRUSTED = "own.json", "trusted.json"
 _HEARTBEAT_MS, _DEAD_MS = 1000, 3000
 _LARGEST_REQUEST = 4096
+_LARGEST_COMMANDS = 8 << 20
 
 
 class NoKeys(Exception):
@@ -31,10 +34,11 @@ class CannotListen(Exception):
 
 
 class Keys:
-    """The keys of one host, in a directory of their own."""
+    """The keys of one host, in a directory of their own; `list_name`: which list of trusted ones is meant."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, list_name: str = _TRUSTED) -> None:
         self._folder = folder
+        self._list_name = list_name
 
     def make(self) -> str:
         """Make this host's pair, once; the public key.
@@ -65,15 +69,16 @@ class Keys:
 
         Raises: NoKeys when others can write them.
         """
-        return self._read(_TRUSTED)
+        return self._read(self._list_name)
 
     def trust(self, name: str, public: str) -> None:
         """Let the holder of a key connect from now on."""
-        self._write(_TRUSTED, {**self.trusted(), name: public})
+        self._write(self._list_name, {**self.trusted(), name: public})
 
     def distrust(self, name: str) -> None:
         """Let it connect no more; a connection that stands goes on until its process is restarted."""
-        self._write(_TRUSTED, {key: value for key, value in self.trusted().items() if key != name})
+        left = {key: value for key, value in self.trusted().items() if key != name}
+        self._write(self._list_name, left)
 
     def _read(self, file: str) -> dict[str, str]:
         path = self._folder / file
@@ -189,6 +194,37 @@ class Listener:
         self._socket.close(0)
 
 
+class Counter(Serve):
+    """The bound end of a ROUTER↔DEALER wire between hosts, for those who are trusted."""
+
+    def __init__(self, keys: Keys, place: str, limit: int) -> None:
+        super().__init__(limit)
+        _tune(self._socket, limit)
+        self._socket.maxmsgsize = _LARGEST_COMMANDS
+        _listen(self._socket, keys, place)
+
+
+class Visitor(Ask):
+    """The connecting end of such a wire. Nothing is kept for a counter that is not there."""
+
+    def __init__(self, keys: Keys, server_key: str, place: str, limit: int) -> None:
+        super().__init__(limit)
+        self._about = keys, server_key, place, limit
+        self._enter()
+
+    def come_again(self) -> None:
+        """Connect anew: ZeroMQ itself does not try again where a key was refused, and it may be trusted now."""
+        self._socket.close(0)
+        super().__init__(self._about[-1])
+        self._enter()
+
+    def _enter(self) -> None:
+        keys, server_key, place, limit = self._about
+        _tune(self._socket, limit)
+        _call(self._socket, keys, server_key)
+        self.connect(f"tcp://{place}")
+
+
 def ask(
     keys: Keys, server_key: str, place: str, what: bytes, timeout_s: float
 ) -> list[bytes] | None:
@@ -205,7 +241,13 @@ def ask(
 
 
 def _listening(kind: int, keys: Keys, place: str, limit: int) -> "zmq.Socket[bytes]":
-    socket = _tuned(context().socket(kind), limit)
+    socket = context().socket(kind)
+    _tune(socket, limit)
+    _listen(socket, keys, place)
+    return socket
+
+
+def _listen(socket: "zmq.Socket[bytes]", keys: Keys, place: str) -> None:
     socket.curve_publickey, socket.curve_secretkey = keys.own()
     socket.curve_server = True
     try:
@@ -213,19 +255,22 @@ def _listening(kind: int, keys: Keys, place: str, limit: int) -> "zmq.Socket[byt
     except zmq.ZMQError as error:
         socket.close(0)
         raise CannotListen(f"cannot listen on {place}: {error}") from error
-    return socket
 
 
 def _calling(kind: int, keys: Keys, server_key: str, limit: int) -> "zmq.Socket[bytes]":
-    socket = _tuned(context().socket(kind), limit)
-    socket.curve_publickey, socket.curve_secretkey = keys.own()
-    socket.curve_serverkey = server_key.encode()
+    socket = context().socket(kind)
+    _tune(socket, limit)
+    _call(socket, keys, server_key)
     return socket
 
 
-def _tuned(socket: "zmq.Socket[bytes]", limit: int) -> "zmq.Socket[bytes]":
+def _call(socket: "zmq.Socket[bytes]", keys: Keys, server_key: str) -> None:
+    socket.curve_publickey, socket.curve_secretkey = keys.own()
+    socket.curve_serverkey = server_key.encode()
+
+
+def _tune(socket: "zmq.Socket[bytes]", limit: int) -> None:
     socket.set_hwm(limit)
     socket.linger = 0
     socket.ipv6 = True
     socket.heartbeat_ivl, socket.heartbeat_timeout = _HEARTBEAT_MS, _DEAD_MS
-    return socket

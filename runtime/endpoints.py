@@ -18,6 +18,8 @@ from protocol.records import FORMAT_VERSION, Command, Event
 
 REPLY_SLOTS = 1000
 """Waiters that may be attached to one matcher at a time; slot 0 means nobody."""
+EDGES = np.iinfo(np.uint16).max // REPLY_SLOTS - 1
+"""Hosts that may take orders for one exchange at a time; each has a thousand numbers behind these of its own."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,13 @@ REPLICAS = Wire(
     "replicas", "ROUTER↔DEALER", "matcher in charge", "matcher that stands by", "places in the journal", 1_000,
     "frames are dropped: the one who stands by asks again from where it stands",
 )  # fmt: skip
-WIRES = (ORDERS, REPLIES, EVENTS, MARKET, REPORTS, REPLICAS)
+GATE = Wire(
+    "gate", "ROUTER↔DEALER", "gate, over tcp with keys", "edge, on its host",
+    "places in the journal; Command from there", 1_000,
+    "journal: frames are dropped, the edge asks again from where it stands; orders: dropped, their requests "
+    "end as status unknown (-1007)",
+)  # fmt: skip
+WIRES = (ORDERS, REPLIES, EVENTS, MARKET, REPORTS, REPLICAS, GATE)
 
 _HEAD = struct.Struct("<4sHHQ")
 _MAGIC = b"OBRS"
@@ -89,6 +97,27 @@ def run_dir(data_dir: Path) -> Path:
 def address(wire: Wire, run: Path, slot: int = 0) -> str:
     """Return the ZeroMQ address of a wire; `slot` names the waiter on the replies wire."""
     return f"ipc://{run / wire.name}" + (f"-{slot}" if wire is REPLIES else "")
+
+
+def from_edge(rows: Rows, number: int) -> Rows:
+    """Return commands of an edge as the exchange takes them: who waits for their answers, waits there.
+
+    Raises: WrongFrame when somebody waits in a slot that no edge has.
+    """
+    slots = rows["reply_to"]
+    if (slots >= REPLY_SLOTS).any():
+        raise WrongFrame("an edge that names another one's waiters")
+    found = rows.copy()
+    found["reply_to"] = np.where(slots == 0, 0, slots + number * REPLY_SLOTS)
+    return found
+
+
+def to_edge(rows: Rows, number: int) -> Rows:
+    """Return events as an edge tells them: to its own waiters, and to nobody where others wait."""
+    slots = rows["reply_to"].astype(np.int32) - number * REPLY_SLOTS
+    found = rows.copy()
+    found["reply_to"] = np.where((slots > 0) & (slots < REPLY_SLOTS), slots, 0)
+    return found
 
 
 def frame_of(record: type[Record], rows: Rows) -> bytes:

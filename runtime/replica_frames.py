@@ -13,6 +13,14 @@ and to one on another host, which keeps a copy of its own:
               ◀────────  DIVERGED     "what you have is not how this journal begins"
               ◀────────  REFUSED      the body: why there is nothing to send
 
+and with an edge, a host that keeps a copy, too, and takes orders (`matcher/gate.py`, `matcher/edge.py`):
+
+    COMMANDS  the body: a frame of the orders wire        ────────▶
+              ◀────────  SHUT         as BEAT, while no orders are taken
+
+Nobody answers COMMANDS: what they led to stands in the journal, and comes with it. WELCOME tells the edge
+its number, which says whose answers are whose (`runtime/endpoints.py: to_edge`).
+
 A place in a journal is the number of the next command and the chained digest of all before it. Frames
 that are lost are noticed by the numbers, and asked for again.
 """
@@ -39,6 +47,8 @@ class Word(IntEnum):
     BATCHES = 6
     DIVERGED = 7
     REFUSED = 8
+    COMMANDS = 9
+    SHUT = 10
 
 
 class WrongReplicaFrame(ValueError):
@@ -54,10 +64,11 @@ class Frame:
     chain: int = 0
     journal_id: int = 0
     epoch: int = 0
-    """Under which lease the sender is in charge; of BATCHES: under which their segment was written."""
+    """Under which lease the sender is in charge; of BATCHES: under which their segment was written; of ASK: the
+    number that this edge had."""
     copy_id: int = 0
     """Which copy of the journal the one who stands by keeps; 0: it reads the same files. In a BEAT: whose
-    place is still being looked for."""
+    place is still being looked for. In the WELCOME of an edge: its number."""
     body: bytes = b""
 
     def pack(self) -> bytes:

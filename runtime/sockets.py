@@ -79,6 +79,11 @@ class _Socket:
         loop.call_soon(drain)
 
 
+def wait_for_any(timeout_ms: int, *wires: _Socket) -> None:
+    """Wait until a frame has come on one of the wires."""
+    zmq.zmq_poll([(wire._socket, zmq.POLLIN) for wire in wires], timeout_ms)  # noqa: SLF001 - their home
+
+
 class Push(_Socket):
     """Sending end of a PUSH→PULL wire."""
 

@@ -13,9 +13,9 @@ from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.service import BAD_CONFIGURATION, BadConfiguration
 
 _STOP_ORDER = (
-    "market", "ingress", "matcher", "writer", "relay", "broadcaster", "mirror", "postgres",
+    "market", "ingress", "matcher", "gate", "writer", "relay", "broadcaster", "mirror", "edge", "postgres",
 )  # fmt: skip
-"""The simulated traders go home; no new requests; the matcher answers what it has taken; the
+"""The simulated traders go home; no new requests; the matcher answers what it has taken; the gate sends it on; the
 writer stores what the matcher told; the streams end; the database last. Each has ended before the next is asked."""
 
 SNAPSHOT_S = 600.0
@@ -59,11 +59,17 @@ class Program:
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     """Return the programs in order of start, and the settings they run with (the DSN filled in)."""
+    if settings.is_mirror and settings.is_edge:
+        raise BadConfiguration(
+            "edge.source and redis.source or wire.source: this host takes orders, and has the market by that; "
+            "or it takes the market only"
+        )
     if settings.is_mirror:
         return _mirrored(settings), replace(settings, demo=False)
-    hint = "the first time, and after a change, the core is compiled: up to a minute"
+    if settings.is_edge:
+        return _at_an_edge(settings), replace(settings, demo=False)
     programs = [
-        Program("kernel", python("matcher.warm_up"), once=True, hint=hint),
+        _kernel(),
         Program("office", python("office"), renewal=Renewal.PAUSE),
     ]
     store: tuple[str, ...] = ()
@@ -79,13 +85,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
         *_matchers(standby=settings.matcher.standby, both=settings.journal.replicas > 0),
-        Program(
-            "snapshotter",
-            python("matcher.snapshotter"),
-            needs=("matcher",),
-            patience_s=SNAPSHOT_S,
-            renewal=Renewal.PAUSE,
-        ),
+        _snapshotter("matcher"),
         Program(
             "writer",
             python("writer"),
@@ -99,6 +99,9 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
     if settings.redis.url or settings.wire.listen:
         relay = python("broadcaster.relay")
         programs.append(Program("relay", relay, needs=("matcher",), renewal=Renewal.PAUSE))
+    if settings.edge.listen:
+        gate = python("matcher.gate")
+        programs.append(Program("gate", gate, needs=("matcher",), renewal=Renewal.PAUSE))
     if settings.demo:
         programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
         if settings.market.rate:
@@ -114,6 +117,41 @@ def _mirrored(settings: Settings) -> list[Program]:
         _ingress(settings, "mirror"),
         *_broadcasters(settings),
     ]
+
+
+def _at_an_edge(settings: Settings) -> list[Program]:
+    """Return the programs of a host that takes orders for the exchange of another one.
+
+    Raises: BadConfiguration.
+    """
+    if not settings.database.dsn:
+        raise BadConfiguration(
+            "edge.source is set: the keys of clients lie in the database of the exchange, name it in "
+            "database.dsn"
+        )
+    edge = Program("edge", python("matcher.edge"), needs=("kernel",), renewal=Renewal.PAUSE)
+    return [
+        _kernel(),
+        edge,
+        _snapshotter("edge"),
+        _ingress(settings, "edge"),
+        *_broadcasters(settings),
+    ]
+
+
+def _kernel() -> Program:
+    hint = "the first time, and after a change, the core is compiled: up to a minute"
+    return Program("kernel", python("matcher.warm_up"), once=True, hint=hint)
+
+
+def _snapshotter(needed: str) -> Program:
+    return Program(
+        "snapshotter",
+        python("matcher.snapshotter"),
+        needs=(needed,),
+        patience_s=SNAPSHOT_S,
+        renewal=Renewal.PAUSE,
+    )
 
 
 def stop_order(programs: Sequence[Program]) -> list[str]:

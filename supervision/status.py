@@ -102,7 +102,7 @@ def told(run: Path) -> dict[str, Any]:
     # Of two that follow one another the one that leaves may be gone.
     gone = any(entry["state"] == "gone" and not entry["part"] for entry in processes)
     facts = {entry["role"] or entry["name"]: entry["facts"] for entry in processes}
-    matcher = facts.get("primary") or facts.get("matcher", {})
+    matcher = facts.get("primary") or facts.get("matcher") or facts.get("edge", {})
     writer = facts.get("writer", {})
     # Commands without events (the clock's ticks) never reach the writer: what counts is the last event.
     written = "event_seq" in matcher and writer.get("watermark", -1) >= matcher["event_seq"]

@@ -149,7 +149,7 @@ def written(
 
 def _market(processes: Sequence[Process], told: Mapping[str, float]) -> Text:
     facts = {str(one.facts.get("role") or one.program.name): one.facts for one in processes}
-    matcher = facts.get("primary") or facts.get("matcher", {})
+    matcher = facts.get("primary") or facts.get("matcher") or facts.get("edge", {})
     last, seq = _number(matcher, "event_seq"), _number(matcher, "seq")
     lag = max(0, last - _number(facts.get("writer", {"watermark": last}), "watermark"))
     clients = sum(_number(one.facts, "connections") for one in processes)

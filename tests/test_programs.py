@@ -3,8 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from conf.hosts import Edge, Wire
 from conf.sections import Database, Journal, Matcher, Ws
 from conf.settings import Settings
+from runtime.service import BadConfiguration
 from supervision.programs import stop_order, table
 
 
@@ -51,3 +55,26 @@ def test_a_standby_whose_receipts_are_waited_for_starts_beside_the_matcher(tmp_p
     assert needed(0) == ("matcher",)
     # The first may not be ready before the second has confirmed what it journals.
     assert needed(1) == ("kernel",)
+
+
+def test_a_host_that_takes_orders_for_another_one_matches_and_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    settings = replace(_settings(1), edge=Edge(source="10.0.0.1:5510"))
+    programs, used = table(settings, tmp_path)
+    assert [one.name for one in programs] == [
+        "kernel", "edge", "snapshotter", "ingress", "broadcaster",
+    ]  # fmt: skip
+    assert not used.demo
+    # It leaves after those who hear from it.
+    assert stop_order(programs) == ["ingress", "broadcaster", "edge"]
+    with pytest.raises(BadConfiguration, match=r"database\.dsn"):
+        table(replace(settings, database=Database()), tmp_path)
+    with pytest.raises(BadConfiguration, match="takes the market only"):
+        table(replace(settings, wire=Wire(source="10.0.0.1:5500")), tmp_path)
+
+
+def test_a_gate_stands_where_edges_may_come_and_ends_after_the_matcher(tmp_path: Path) -> None:
+    programs, _ = table(replace(_settings(1), edge=Edge(listen="10.0.0.1:5510")), tmp_path)
+    order = stop_order(programs)
+    assert order.index("gate") == order.index("matcher") + 1
