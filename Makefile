@@ -6,7 +6,7 @@
 #   make lint    what CI checks without running                  make fix     mend what can be mended
 #   make clients run real trading programs against a running exchange, each in its own environment
 #   make soak    an exchange under load for MINUTES=60: nothing may grow
-#   make freqtrade   let freqtrade trade for five minutes
+#   make freqtrade   let freqtrade trade for five minutes        make hummingbot  compile Hummingbot, let its connector trade
 #   make browser use the terminal in a real browser; pictures in build/browser
 #   make page    measure the terminal in a busy market, SECONDS=600
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
@@ -22,7 +22,7 @@ SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py intervals.py units.py runtime_board_reads.py market_bus.py)
 
-.PHONY: audit sbom up test fast lint fix clients soak freqtrade browser chromium bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test fast lint fix clients soak freqtrade hummingbot browser chromium bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -78,6 +78,12 @@ soak: .venv/for-tests
 # freqtrade in live mode: five minutes of round trips without an error.
 freqtrade: .venv/for-tests
 	OPENBOURSE_SOAK_S=300 $(BIN)/pytest -m clients tests/clients -k freqtrade $(ARGS)
+
+# Hummingbot has no wheels; without optimisation it is compiled in minutes.
+hummingbot: export CFLAGS ?= -O0 -g0
+hummingbot: export CXXFLAGS ?= -O0 -g0
+hummingbot: .venv/for-tests
+	OPENBOURSE_HUMMINGBOT=1 $(BIN)/pytest -m clients tests/clients -k hummingbot $(ARGS)
 
 bench: .venv/for-use
 	$(BIN)/openbourse bench all $(ARGS)

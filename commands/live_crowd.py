@@ -1,26 +1,58 @@
-"""A running exchange as the crowd's market: orders over the WebSocket API, each trader with his own account."""
+"""A running exchange as the crowd's market: orders over the WebSocket API, each trader with his own account.
 
-from collections.abc import Mapping, Sequence
+What a trader wants of a round goes in two batches at most (what he cancels, what he places): a signature, a message
+and an answer for each order would cost the traders and the door more than the order does.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from commands import Refused
 from commands.rest_client import Keys, RestClient, patiently
-from commands.ws_api_client import Answer, ConnectionLost, WsApiClient, signed
+from commands.ws_api_client import Answer, ConnectionLost, WsApiClient, signed, signed_batch
 from crowd.intents import Cancel, Intent, Listing, Outcome, Place, Style, View
 from protocol.terms import SessionPhase, Side
 from protocol.units import to_text, to_units
 
 _PHASE_EVERY_S = 0.5
+_BATCH_LIMIT = 50
 _RESTING = ("NEW", "PARTIALLY_FILLED")
-_UNKNOWN = -1007
-_STYLES: dict[Style, tuple[str, str]] = {
-    Style.REST: ("LIMIT", "GTC"),
-    Style.TAKE: ("LIMIT", "IOC"),
-    Style.MARKET: ("MARKET", ""),
-    Style.OPENING: ("LIMIT", "AT_OPENING"),
-    Style.CLOSING: ("LIMIT", "AT_CLOSE"),
+_LOST = (-1000, -1001, -1007, -1008)
+"""Refusals that say nothing of the order: the exchange, or a part of it, is away."""
+_SIDES = {side: side.name for side in Side}
+_STYLES = {
+    Style.REST: '"type":"LIMIT","timeInForce":"GTC"',
+    Style.TAKE: '"type":"LIMIT","timeInForce":"IOC"',
+    Style.MARKET: '"type":"MARKET"',
+    Style.OPENING: '"type":"LIMIT","timeInForce":"AT_OPENING"',
+    Style.CLOSING: '"type":"LIMIT","timeInForce":"AT_CLOSE"',
 }
+"""How an order of each style is written."""
+
+
+class _Told(msgspec.Struct, rename="camel"):
+    """What the exchange says of one order: how it stands, or why it was refused."""
+
+    order_id: int = 0
+    status: str = ""
+    executed_qty: str = "0"
+    code: int = 0
+    msg: str = ""
+
+
+class _Batch(msgspec.Struct):
+    """The answer to a batch: an entry for each order, or why there is none."""
+
+    status: int
+    result: list[_Told] = []
+    error: _Told | None = None
+
+
+_decode_batch = msgspec.json.Decoder(_Batch).decode
 
 
 def listings(client: RestClient, symbols: Sequence[str]) -> list[Listing]:
@@ -115,62 +147,79 @@ class LiveMarket:
         return {one["symbol"]: self._view(one) for one in answer["result"]}
 
     def ask(self, intents: Sequence[Intent]) -> list[Outcome]:
-        """Do what the crowd wants, in order.
+        """Do what the crowd wants, in order; what one trader wants of one kind should stand together.
 
         Raises: ConnectionLost, also when the exchange does not know what became of an order.
         """
-        answers = self._wire.ask([self._request(intent) for intent in intents])
-        pairs = zip(intents, answers, strict=True)
-        return [self._outcome(intent, _known(answer)) for intent, answer in pairs]
+        runs = list(_runs(intents))
+        answers = self._wire.exchange([self._request(run) for run in runs])
+        return [
+            outcome
+            for run, answer in zip(runs, answers, strict=True)
+            for outcome in self._outcomes(run, _decode_batch(answer))
+        ]
 
     def _view(self, told: dict[str, str]) -> View:
         listing = self._listings[told["symbol"]]
         bid, ask = (
-            int(Decimal(told[name]).scaleb(listing.price_decimals))
-            for name in ("bidPrice", "askPrice")
+            to_units(told[name], listing.price_decimals) for name in ("bidPrice", "askPrice")
         )
         return View(bid, ask, self._phases[listing.symbol])
 
-    def _request(self, intent: Intent) -> tuple[str, Mapping[str, Any]]:
-        keys = self._keys[intent.trader]
-        if isinstance(intent, Cancel):
-            order_id = self._order_ids.pop(intent.number, 0)
-            about: dict[str, str | int] = {"symbol": intent.symbol, "orderId": order_id}
-            return "order.cancel", signed(keys, about)
-        return "order.place", signed(keys, self._order(intent))
-
-    def _order(self, intent: Place) -> dict[str, str | int]:
-        listing = self._listings[intent.symbol]
-        kind, in_force = _STYLES[intent.style]
-        order: dict[str, str | int] = {
-            "symbol": intent.symbol,
-            "side": Side(intent.side).name,
-            "type": kind,
-            "quantity": to_text(intent.qty, listing.qty_decimals),
-            "newOrderRespType": "RESULT",
-        }
-        if intent.price:
-            order["price"] = to_text(intent.price, listing.price_decimals)
-        if in_force:
-            order["timeInForce"] = in_force
-        return order
-
-    def _outcome(self, intent: Intent, answer: Answer) -> Outcome:
-        if answer["status"] != 200:
-            return Outcome(refusal=answer["error"]["msg"])
-        told, listing = answer["result"], self._listings[intent.symbol]
-        filled, whole = (
-            int(Decimal(told[name]).scaleb(listing.qty_decimals))
-            for name in ("executedQty", "origQty")
+    def _request(self, run: Sequence[Intent]) -> tuple[str, bytes]:
+        """Write a batch of one trader: all cancels or all orders."""
+        keys = self._keys[run[0].trader]
+        orders = ",".join(
+            [self._cancel(one) if isinstance(one, Cancel) else self._order(one) for one in run]
         )
-        if isinstance(intent, Cancel) or told["status"] not in _RESTING:
+        method = "order.cancelBatch" if isinstance(run[0], Cancel) else "order.batch"
+        return method, signed_batch(keys, f"[{orders}]")
+
+    def _cancel(self, intent: Cancel) -> str:
+        order_id = self._order_ids.pop(intent.number, 0)
+        return f'{{"symbol":"{intent.symbol}","orderId":"{order_id}"}}'
+
+    def _order(self, intent: Place) -> str:
+        listing = self._listings[intent.symbol]
+        price = ""
+        if intent.price:
+            price = f'"price":"{to_text(intent.price, listing.price_decimals)}",'
+        return (
+            f'{{"symbol":"{intent.symbol}","side":"{_SIDES[intent.side]}",{_STYLES[intent.style]},{price}'
+            f'"quantity":"{to_text(intent.qty, listing.qty_decimals)}","newOrderRespType":"RESULT"}}'
+        )
+
+    def _outcomes(self, run: Sequence[Intent], answer: _Batch) -> list[Outcome]:
+        told = [answer.error] * len(run) if answer.error is not None else answer.result
+        return [self._outcome(intent, one) for intent, one in zip(run, told, strict=True)]
+
+    def _outcome(self, intent: Intent, told: _Told) -> Outcome:
+        if told.code:
+            if told.code in _LOST:
+                raise ConnectionLost(f"{told.code} {told.msg}")
+            return Outcome(refusal=told.msg)
+        if told.status == "NEW" and isinstance(intent, Place):
+            # Most orders: nothing has traded, so no number needs to be read.
+            self._order_ids[intent.number] = told.order_id
+            return Outcome(leaves=intent.qty)
+        filled = to_units(told.executed_qty, self._listings[intent.symbol].qty_decimals)
+        if isinstance(intent, Cancel) or told.status not in _RESTING:
             return Outcome(filled=filled)
-        self._order_ids[intent.number] = told["orderId"]
-        return Outcome(filled=filled, leaves=whole - filled)
+        self._order_ids[intent.number] = told.order_id
+        return Outcome(filled=filled, leaves=intent.qty - filled)
+
+
+def _runs(intents: Sequence[Intent]) -> Iterator[list[Intent]]:
+    """Cut what is wanted into batches: neighbours of one trader and one kind."""
+    for _, run in itertools.groupby(intents, lambda one: (one.trader, type(one))):
+        rest = list(run)
+        while rest:
+            yield rest[:_BATCH_LIMIT]
+            rest = rest[_BATCH_LIMIT:]
 
 
 def _known(answer: Answer) -> Answer:
     """Pass an answer on, unless it says that nobody knows what was done."""
-    if answer["status"] >= 500 or answer.get("error", {}).get("code") == _UNKNOWN:
+    if answer["status"] >= 500 or answer.get("error", {}).get("code") in _LOST:
         raise ConnectionLost(f"{answer['error']['code']} {answer['error']['msg']}")
     return answer

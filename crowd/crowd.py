@@ -14,10 +14,10 @@ from crowd import traders
 from crowd.character import Character, character_of
 from crowd.desk import Desk, Scene
 from crowd.fair_value import FairValue
-from crowd.intents import Intent, Listing, Outcome, Style, View
+from crowd.intents import Intent, Listing, Outcome, Place, Style, View
 from protocol.terms import SessionPhase
 
-ORDERS_A_ROUND = 40
+ORDERS_A_ROUND = 100
 LONGEST_ROUND_S = 0.1
 _IDLE_COST = 0.05
 """What a turn without an order takes from the budget: a round ends although nobody wants anything."""
@@ -57,6 +57,7 @@ class _Market:
         kinds = [kind for kind, count in traders.KINDS.items() for _ in range(count)]
         self.desks = [Desk(number, self.chance, numbers) for number in range(len(kinds))]
         self.turns = [traders.turn_of(kind) for kind in kinds]
+        self.most_turns = [traders.TURNS_A_ROUND.get(kind, 1) for kind in kinds]
         self.call_turns = {phase: traders.join_call(style) for phase, style in _CALLS.items()}
         self.credit = 0.0
 
@@ -71,14 +72,15 @@ class _Market:
         """
         self.credit += budget * min(scene.storm, 5.0)
         intents: list[Intent] = []
-        idle = set(range(len(self.desks)))
-        # Nobody acts twice in a round: he has not heard yet what came of the first time.
-        while self.credit >= 1 and idle:
+        left = self.most_turns.copy()
+        turns = sum(left)
+        while self.credit >= 1 and turns:
             number = self._who()
-            if number not in idle:
+            if not left[number]:
                 self.credit -= _IDLE_COST
                 continue
-            idle.remove(number)
+            left[number] -= 1
+            turns -= 1
             turn = self.turns[number]
             if scene.view.phase != SessionPhase.CONTINUOUS:
                 turn = self.call_turns[scene.view.phase]
@@ -93,6 +95,14 @@ class _Market:
         if self.chance.random() < 0.5:
             return self.chance.randrange(traders.MAKERS)
         return self.chance.randrange(traders.MAKERS, len(self.desks))
+
+
+def _by_trader(intents: Sequence[Intent]) -> list[Intent]:
+    """Put together what each trader wants, his cancels first: whoever asks the market can ask for all at once."""
+    turns: dict[int, tuple[list[Intent], list[Intent]]] = {}
+    for one in intents:
+        turns.setdefault(one.trader, ([], []))[isinstance(one, Place)].append(one)
+    return [one for both in turns.values() for some in both for one in some]
 
 
 class Crowd:
@@ -136,7 +146,7 @@ class Crowd:
             if view.phase == SessionPhase.CONTINUOUS or view.phase in _CALLS:
                 share = market.character.weight / self._weights
                 intents += market.act(scene, self._rate * self.round_s * share)
-        return intents
+        return _by_trader(intents)
 
     def hear(self, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         """Take the answers to the intents of this round, in their order."""
@@ -148,7 +158,7 @@ class Crowd:
         """Forget all live orders: they were cancelled, or their market began anew."""
         for market in self._markets.values():
             for desk in market.desks:
-                desk.live.clear()
+                desk.forget()
 
     def fair_price(self, symbol: str) -> float:
         """Return the fair price, in whole units of the quote asset; for figures and tests."""

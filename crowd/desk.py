@@ -60,6 +60,8 @@ class Desk:
         self.chance = chance
         self._numbers = numbers
         self.live: dict[int, Live] = {}
+        self._leaving: dict[int, Live] = {}
+        """Orders whose cancel is under way."""
         self.inventory = 0.0
         """Bought less sold since the start, in values of a typical order."""
 
@@ -69,7 +71,8 @@ class Desk:
         return Place(self.trader, scene.listing.symbol, side, style, price, qty, number)
 
     def cancel(self, scene: Scene, number: int) -> Cancel:
-        """Word a cancel."""
+        """Word a cancel of a live order."""
+        self._leaving[number] = self.live.pop(number)
         return Cancel(self.trader, scene.listing.symbol, number)
 
     def size(self, scene: Scene, times: float = 1.0) -> int:
@@ -97,11 +100,15 @@ class Desk:
                     intent.side, intent.price, intent.qty, outcome.filled
                 )
             return
-        order = self.live.pop(intent.number, None)
-        if order is not None:
-            # A cancel that is refused says that the order was filled meanwhile.
-            filled = order.qty if outcome.refusal else outcome.filled
-            self._traded(scene, order.side, filled - order.filled)
+        order = self._leaving.pop(intent.number)
+        # A cancel that is refused says that the order was filled meanwhile.
+        filled = order.qty if outcome.refusal else outcome.filled
+        self._traded(scene, order.side, filled - order.filled)
+
+    def forget(self) -> None:
+        """Forget all orders."""
+        self.live.clear()
+        self._leaving.clear()
 
     def _traded(self, scene: Scene, side: Side, qty: int) -> None:
         value = qty / 10**scene.listing.qty_decimals * scene.fair / 10**scene.listing.price_decimals

@@ -42,6 +42,7 @@ OPERATIONS: dict[Request, Operation] = {
     requests.CANCEL_REPLACE: orders.cancel_replace,
     requests.AMEND: orders.amend,
     batches.BATCH: batches.place,
+    batches.CANCEL_BATCH: batches.cancel,
     requests.GET_ORDER: account.order,
     requests.OPEN_ORDERS: account.open_orders,
     requests.ALL_ORDERS: account.all_orders,

@@ -1,22 +1,23 @@
-"""Many new orders in one request: one signature, one frame to the matcher, one answer for each order.
+"""Many orders in one request: one signature, few frames to the matcher, one answer for each order.
 
 An extension of the dialect, in the form of its derivatives' API: `batchOrders` is a JSON array of objects with
-the parameters of POST /api/v3/order. The orders are entered in the order of the array; each is taken or refused
-on its own, and the answer is an array of order answers and refusals in the same order.
+the parameters of POST (to cancel: DELETE) /api/v3/order. The orders are entered, or cancelled, in the order of the
+array; each on its own, and the answer is an array of order answers and refusals in the same order.
 """
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from ingress import errors, order_entry, orders
 from ingress.door import Asked, Door
-from ingress.gateway import Answer
+from ingress.gateway import Answer, Fields
 from ingress.params import Kind, Request, Security, need
 from ingress.present import Told
-from ingress.requests import PLACE
+from ingress.requests import CANCEL, PLACE
 
 ORDERS_LIMIT = 50
 _WEIGHT = 5
@@ -61,38 +62,55 @@ def _not_json(name: str) -> errors.Refused:
     return errors.Refused(-1135, f"JSON sent for parameter '{name}' is not valid")
 
 
+_ORDERS = need(
+    "batchOrders",
+    Kind(_read_orders, {"type": "array", "items": {"type": "object"}, "maxItems": ORDERS_LIMIT}),
+)
 BATCH = Request(
     "order.batch",
     "POST",
     "/api/v3/batchOrders",
     Security.TRADE,
     weight=_WEIGHT,
-    params=(
-        need(
-            "batchOrders",
-            Kind(
-                _read_orders,
-                {"type": "array", "items": {"type": "object"}, "maxItems": ORDERS_LIMIT},
-            ),
-        ),
-    ),
+    params=(_ORDERS,),
     free_when_done=True,
 )
+CANCEL_BATCH = Request(
+    "order.cancelBatch",
+    "DELETE",
+    "/api/v3/batchOrders",
+    Security.TRADE,
+    weight=_WEIGHT,
+    params=(_ORDERS,),
+    free_when_done=True,
+)
+Waiting = asyncio.Future[Answer] | errors.Refused
+"""What an order that was sent waits for, or why it was not sent."""
 
 
 async def place(door: Door, asked: Asked) -> list[Told]:
     """POST /api/v3/batchOrders."""
     waiting = [_entered(door, asked, fields) for fields in asked.values["batchOrders"]]
-    futures = [one for _, one in waiting if isinstance(one, asyncio.Future)]
-    await asyncio.gather(*futures, return_exceptions=True)
+    await _answers(one for _, one in waiting)
     return [_told(door, asked, values, one) for values, one in waiting]
 
 
-Waiting = tuple[dict[str, Any], "asyncio.Future[Answer] | errors.Refused"]
+async def cancel(door: Door, asked: Asked) -> list[Told]:
+    """DELETE /api/v3/batchOrders."""
+    waiting = [_canceled(door, asked, fields) for fields in asked.values["batchOrders"]]
+    await _answers(one for _, one in waiting)
+    return [_told_canceled(asked, command, one) for command, one in waiting]
 
 
-def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> Waiting:
-    """Send one order on its way; all that leave in one turn of the event loop share a frame."""
+async def _answers(waiting: Iterable[Waiting]) -> None:
+    """Wait until every order that was sent is answered, or never will be."""
+    futures = [one for one in waiting if isinstance(one, asyncio.Future)]
+    if futures:
+        await asyncio.wait(futures)
+
+
+def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[dict[str, Any], Waiting]:
+    """Send one order on its way: in full frames, with what else leaves in this turn of the event loop."""
     try:
         values = PLACE.parse(fields)
         order_entry.check(values)
@@ -108,7 +126,7 @@ def _told(
     door: Door,
     asked: Asked,
     values: dict[str, Any],
-    one: "asyncio.Future[Answer] | errors.Refused",
+    one: Waiting,
 ) -> Told:
     if isinstance(one, errors.Refused):
         return one.body()
@@ -119,4 +137,22 @@ def _told(
     except errors.Refused as refusal:
         if one.exception() is not None:
             orders.settle(door, asked, 1, refusal)
+        return refusal.body()
+
+
+def _canceled(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[Fields, Waiting]:
+    """Send one cancel on its way, in the frames of the others."""
+    try:
+        command = orders.cancelling(door, asked, CANCEL.parse(fields))
+        return command, door.ask(command)
+    except errors.Refused as refusal:
+        return {}, refusal
+
+
+def _told_canceled(asked: Asked, command: Fields, one: Waiting) -> Told:
+    if isinstance(one, errors.Refused):
+        return one.body()
+    try:
+        return orders.canceled(asked, command, one.result())
+    except errors.Refused as refusal:
         return refusal.body()

@@ -1,6 +1,6 @@
 """Ask the matcher: commands out, the events they caused back.
 
-Commands of one turn of the event loop leave together in one frame. Events come back on this
+Commands of one turn of the event loop leave together, in frames of about FRAME_COMMANDS. Events come back on this
 worker's own PULL socket; a command is done with its event that carries flag LAST. What is not answered in
 time ends as "status unknown" (-1007): the command may be in the journal, so it is never called failed.
 """
@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,12 @@ Fields = dict[str, int | bytes]
 Answer = list[Event]
 PENDING_LIMIT = 20_000
 """Commands that may wait for their answer at one worker; more are refused with -1008."""
+FRAME_COMMANDS = 16
+"""A frame of so many does not wait for the end of the turn: the matcher syncs it while this worker reads on."""
+WATCH_S = 0.05
+"""How often it is looked, while anything waits, whether another matcher is in charge."""
+SETTLE_S = 0.2
+"""A new matcher answers what reaches it within milliseconds; a wire takes about ten to find it."""
 
 _COMMANDS = Shape(Command)
 _EVENTS = Shape(Event)
@@ -69,19 +76,23 @@ class ReplySlot:
 
 
 class _Waiting:
-    __slots__ = ("deadline", "events", "future", "timing")
+    __slots__ = ("deadline", "events", "future", "life", "timing")
 
     def __init__(
-        self, future: "asyncio.Future[Answer]", deadline: float, timing: Timing | None
+        self, future: "asyncio.Future[Answer]", deadline: float, life: int, timing: Timing | None
     ) -> None:
         self.future = future
         self.deadline = deadline
+        self.life = life
         self.timing = timing
         self.events: Answer = []
 
 
 class Gateway:
-    """One worker's way to the matcher. All methods run on its event loop."""
+    """One worker's way to the matcher. All methods run on its event loop.
+
+    `life` returns a number of the matcher that takes commands now, another one for each, and 0 while there is none.
+    """
 
     def __init__(
         self,
@@ -89,12 +100,20 @@ class Gateway:
         slot: int,
         loop: asyncio.AbstractEventLoop,
         timeout_s: float,
+        life: Callable[[], int],
         first_id: int | None = None,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self._sender = sender
         self._slot = slot
         self._loop = loop
         self._timeout_s = timeout_s
+        self._settle_s = settle_s
+        self._life_now = life
+        self._life = 0
+        """The matcher in charge when it was last looked."""
+        self._settled_at = 0.0
+        """When it is known of what was sent before that nobody will answer it any more."""
         # A slot's last holder may have left answers on the wire: its ids must not meet ours.
         self._next_id = secrets.randbits(32) if first_id is None else first_id
         # All wait equally long and a dict keeps the order of insertion: the first is the oldest.
@@ -131,10 +150,14 @@ class Gateway:
         self._outbox_ids.append(request_id)
         if (timing := PRESENT.get()) is not None:
             timing.asked(received_ns)
-        deadline = self._loop.time() + self._timeout_s
-        self._waiting[request_id] = _Waiting(future, deadline, timing)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._timeout_s, self._expire)
+            # Nobody has looked while nothing waited.
+            self._life = self._life_now()
+            self._timer = self._loop.call_later(min(self._timeout_s, WATCH_S), self._look)
+        deadline = self._loop.time() + self._timeout_s
+        self._waiting[request_id] = _Waiting(future, deadline, self._life, timing)
+        if len(self._outbox) >= FRAME_COMMANDS:
+            self._flush()
         return future
 
     def take(self, frames: list[bytes]) -> None:
@@ -154,6 +177,8 @@ class Gateway:
                 waiting.events.append(event)
                 if event.flags & _LAST:
                     del self._waiting[event.request_id]
+                    if waiting.life != self._life:
+                        self._settled_at = self._loop.time() + self._settle_s
                     if waiting.timing is not None:
                         waiting.timing.heard(event.seq, now_ns)
                     if not waiting.future.done():
@@ -168,19 +193,27 @@ class Gateway:
             self._fail(request_id, errors.status_unknown())
 
     def _flush(self) -> None:
+        if not self._outbox:
+            return
         records, ids = b"".join(self._outbox), self._outbox_ids
         self._outbox, self._outbox_ids = [], []
         if not self._sender.send(frame_of(Command, np.frombuffer(records, Command.dtype))):
             for request_id in ids:
                 self._fail(request_id, errors.overloaded())
 
-    def _expire(self) -> None:
+    def _look(self) -> None:
+        """End what has waited too long, and what was sent to a matcher that is gone."""
         self._timer = None
         now = self._loop.time()
+        life = self._life_now()
+        if life not in (0, self._life):
+            self._life, self._settled_at = life, now + self._settle_s
+        settled = now >= self._settled_at
         while self._waiting:
             request_id, oldest = next(iter(self._waiting.items()))
-            if oldest.deadline > now:
-                self._timer = self._loop.call_at(oldest.deadline, self._expire)
+            if oldest.deadline > now and not (settled and oldest.life != self._life):
+                until = min(oldest.deadline, now + WATCH_S)
+                self._timer = self._loop.call_at(until, self._look)
                 return
             self._fail(request_id, errors.status_unknown())
 

@@ -88,7 +88,9 @@ class Life:
         self._push, self._pull = Push(endpoints.ORDERS.limit), Pull(endpoints.REPLIES.limit)
         self._push.connect(endpoints.address(endpoints.ORDERS, run))
         self._pull.bind(endpoints.address(endpoints.REPLIES, run, self._slot.number))
-        self._gateway = Gateway(self._push, self._slot.number, loop, settings.rest.answer_timeout_s)
+        views = Views(Reader(run).current)
+        timeout_s = settings.rest.answer_timeout_s
+        self._gateway = Gateway(self._push, self._slot.number, loop, timeout_s, views.life)
         self._pull.attach(loop, self._gateway.take)
         connect = connector(self._dsn())
         self._pool = Pool(connect)
@@ -96,7 +98,6 @@ class Life:
             connect, self._pool, Vault(key_file(settings.data_dir, settings.database.key_file))
         )
         keys = KeyRing(feed.look_up, clock.steady_ns)
-        views = Views(Reader(run).current)
         self._counts = self._open_counts(run)
         door = Door(
             settings.rest,

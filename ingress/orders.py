@@ -82,20 +82,34 @@ async def test(door: Door, asked: Asked) -> Told:
 
 async def cancel(door: Door, asked: Asked) -> Told:
     """DELETE /api/v3/order; cancelling a leg of a list cancels the list and answers with it."""
-    values = asked.values
-    instrument = door.views.instrument(values["symbol"])
-    cancel_id = text_id(values.get("newClientOrderId"))
-    command: Fields = {
+    command = cancelling(door, asked, asked.values)
+    return canceled(asked, command, await door.ask(command))
+
+
+def cancelling(door: Door, asked: Asked, values: Mapping[str, Any]) -> Fields:
+    """Make the command that cancels an order.
+
+    Raises: Refused (-1121, -1102).
+    """
+    return {
         "kind": CommandKind.CANCEL,
         "account": asked.account,
-        "instrument": instrument.number,
+        "instrument": door.views.instrument(values["symbol"]).number,
         "flags": values.get("cancelRestrictions", 0),
-        "cl_ord_id": cancel_id,
+        "cl_ord_id": text_id(values.get("newClientOrderId")),
         **_target(values, "orderId", "origClientOrderId"),
     }
-    events = await door.ask(command)
+
+
+def canceled(asked: Asked, command: Fields, events: Answer) -> Told:
+    """Answer a cancel from the events of its command.
+
+    Raises: Refused when there is no such order.
+    """
     if events[0].kind == EventKind.CANCEL_REJECTED:
         raise present.rejected(events[0])
+    cancel_id = command["cl_ord_id"]
+    assert isinstance(cancel_id, bytes)
     return present.canceled_all(events, cancel_id.decode(), asked.teller)[0]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime import clock
 from runtime.meters import Meter, Meters
-from runtime.trail import TrailReader
+from runtime.trail import Step, TrailReader
 
 STAGE = "openbourse_stage_seconds"
 WHOLE = "openbourse_order_seconds"
@@ -76,15 +76,20 @@ class Stopwatch:
         self._other = meters.count(REQUESTS, status="other")
         self.pending = meters.count(PENDING)
         self._trail = TrailReader(run, "matcher") if run else None
+        self._step = Step(0, -1, 0, 0, 0)
 
     def done(self, timing: Timing, status: int) -> None:
         """Count a request that has been answered."""
         self._requests.get(status, self._other).add()
         if timing.asks != 1 or not timing.heard_ns or self._trail is None:
             return
-        step = self._trail.find(timing.seq, _LOOK_BACK)
-        if step is None:
-            return
+        step = self._step
+        if not step.first <= timing.seq <= step.last:
+            # Answers come batch by batch: most are of the batch of the one before.
+            found = self._trail.find(timing.seq, _LOOK_BACK)
+            if found is None:
+                return
+            step = self._step = found
         now_ns = clock.wall_ns()
         self._received.note(timing.asked_ns - timing.begun_ns)
         self._told.note(timing.heard_ns - step.matched_ns)

@@ -19,6 +19,7 @@ from protocol.board import BEHIND, READY, InstrumentRow, StatusRow
 from protocol.board_reads import AccountView, Board, DepthView
 from protocol.terms import InstrumentTerm as Term
 from protocol.units import to_text
+from runtime.shared import NotPublished
 
 Array = npt.NDArray[Any]
 _INSTRUMENTS = Shape(InstrumentRow)
@@ -200,6 +201,14 @@ class Views:
         """Tell whether the matcher of the tables last read takes commands."""
         self.names()
         return int(self._ready[0]) == READY
+
+    def life(self) -> int:
+        """Return the number of the life of the matcher that takes commands now; 0: there is none."""
+        try:
+            status = self._current()["status"][0]
+        except NotPublished:
+            return 0
+        return int(status["epoch"]) if status["ready"] == READY else 0
 
     def depth(self, instrument: Instrument) -> DepthView:
         """Copy the newest published depth of an instrument."""

@@ -34,17 +34,23 @@ class AskedBooks:
         self._make_queue_snapshot(listed)
 
     def _make_deep_snapshots(self, listed: int) -> None:
-        for instrument in np.flatnonzero(self._deep_words[:listed])[:DEEP_A_TURN]:
+        asked = self._deep_words[:listed]
+        if not np.count_nonzero(asked):
+            return
+        for instrument in np.flatnonzero(asked)[:DEEP_A_TURN]:
             # Cleared first: what is asked for from here on is asked of the next turn.
             self._deep_words[instrument] = 0
             self._engine.publish_deep(int(instrument))
 
     def _make_queue_snapshot(self, listed: int) -> None:
-        asked = np.flatnonzero(self._queue_words[:listed])
-        began_ns = clock.steady_ns()
-        if not len(asked) or began_ns < self._queues_from_ns:
+        asked = self._queue_words[:listed]
+        if not np.count_nonzero(asked):
             return
-        self._queue_words[asked[0]] = 0
-        self._engine.publish_queues(int(asked[0]))
+        began_ns = clock.steady_ns()
+        if began_ns < self._queues_from_ns:
+            return
+        instrument = int(np.flatnonzero(asked)[0])
+        self._queue_words[instrument] = 0
+        self._engine.publish_queues(instrument)
         now_ns = clock.steady_ns()
         self._queues_from_ns = now_ns + QUEUES_SHARE * (now_ns - began_ns)

@@ -139,7 +139,7 @@ class Life:
         service.ready(**matcher.facts(), ready_s=(clock.steady_ns() - self.begun_ns) / 1e9)
         while not service.stopping:
             matcher.turn()
-            service.beat(**matcher.facts())
+            service.beat_with(matcher.facts)
         matcher.finish()
         self._note_stop(engine)
 

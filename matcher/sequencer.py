@@ -67,7 +67,7 @@ class Sequencer:
         except WrongFrame:
             self.wrong_frames += 1
             return
-        if rows["list_kind"].any():
+        if np.count_nonzero(rows["list_kind"]):
             rows = _with_whole_lists(rows)
         self._waiting.append(rows)
         self.waiting += len(rows)

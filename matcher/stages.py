@@ -51,10 +51,13 @@ class Stages:
         """Note that a batch is durable now."""
         now_ns = clock.wall_ns()
         at_ns = int(rows["at_ns"][0])
-        self._waited_for = rows["received_ns"] > 0
+        received_ns = rows["received_ns"]
+        self._waited_for = received_ns > 0
         self._waiting = int(np.count_nonzero(self._waited_for))
         if self._waiting:
-            self._queued.note_all(at_ns - rows["received_ns"][self._waited_for])
+            if self._waiting < len(rows):
+                received_ns = received_ns[self._waited_for]
+            self._queued.note_all(at_ns - received_ns)
             self._journaled.note(now_ns - at_ns, self._waiting)
         self._sync.note(now_ns - at_ns)
         self._batches.add()

@@ -28,6 +28,8 @@ LONGEST_NS = 3_600_000_000_000
 """What is longer, as a stamp of 0 makes it, counts as an hour: the sum must not overflow."""
 _SUM_MASK = (1 << 63) - 1
 _BOUNDS = np.array(BOUNDS_NS, np.int64)
+_FEW = 32
+"""So many are counted faster one by one than by numpy, whose every call costs as much as several of them."""
 _HISTOGRAM_CELLS = len(BOUNDS_NS) + 2
 HEAD_SIZE = 16384
 _PREFIX = "meters-"
@@ -80,8 +82,13 @@ class Histogram:
 
     def note_all(self, durations_ns: npt.NDArray[np.int64]) -> None:
         """Count many durations at once."""
-        if len(durations_ns) == 1:
-            self.note(int(durations_ns[0]))
+        if len(durations_ns) <= _FEW:
+            total_ns = 0
+            for duration_ns in durations_ns.tolist():
+                held_ns = min(max(duration_ns, 0), LONGEST_NS)
+                self._cells[self._at + bisect_left(BOUNDS_NS, held_ns)] += 1
+                total_ns += held_ns
+            self._add(total_ns)
             return
         held = np.clip(durations_ns, 0, LONGEST_NS)
         found = np.bincount(np.searchsorted(_BOUNDS, held))

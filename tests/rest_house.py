@@ -107,11 +107,10 @@ class House:
 
     def door(self, folder: Path) -> Door:
         """Make the parts of a worker; inside a running loop."""
-        gateway = Gateway(
-            self.wire, SLOT, asyncio.get_running_loop(), self.rest.answer_timeout_s, FIRST_ID
-        )
-        self.wire.deliver = gateway.take
         views = Views(lambda: self.market.board)
+        loop, timeout_s = asyncio.get_running_loop(), self.rest.answer_timeout_s
+        gateway = Gateway(self.wire, SLOT, loop, timeout_s, views.life, FIRST_ID)
+        self.wire.deliver = gateway.take
         books: Any = self.books
         self.counts = SharedCounts(folder, 1)
         limits = Limits(self.rest, self.counts)

@@ -22,8 +22,8 @@ def client(house):
         yield client
 
 
-def batch(client, *orders):
-    return client.signed("POST", "batchOrders", batchOrders=json.dumps(orders))
+def batch(client, *orders, verb="POST"):
+    return client.signed(verb, "batchOrders", batchOrders=json.dumps(orders))
 
 
 def test_each_order_is_answered_as_if_it_had_come_alone(client):
@@ -45,13 +45,14 @@ def test_each_order_is_answered_as_if_it_had_come_alone(client):
     assert answer.headers["x-mbx-order-count-10s"] == "2"
 
 
-def test_all_orders_leave_in_one_frame_in_their_order(client, house):
+def test_all_orders_leave_in_full_frames_in_their_order(client, house):
     prices = [str(100 + number) for number in range(50)]
     orders = [{**LIMIT, "price": price, "quantity": "0.1"} for price in prices]
     answer = batch(client, *orders)
     assert [one["price"] for one in answer.json] == [f"{price}.00000000" for price in prices]
-    [frame] = house.wire.frames
-    assert rows_in(Command, frame)["price"].tolist() == [int(price) * 100 for price in prices]
+    sent = [rows_in(Command, frame)["price"].tolist() for frame in house.wire.frames]
+    assert [one for frame in sent for one in frame] == [int(price) * 100 for price in prices]
+    assert [len(one) for one in sent] == [16, 16, 16, 2]
 
 
 def test_numbers_count_as_they_were_written(client):
@@ -68,6 +69,42 @@ def test_an_order_that_hears_nothing_is_told_as_unknown(client, house):
     assert told["code"] == -1007
 
 
+def test_each_cancel_is_answered_as_if_it_had_come_alone(client, house):
+    placed = batch(
+        client,
+        {**LIMIT, "price": "100", "quantity": "1", "newClientOrderId": "one"},
+        {**LIMIT, "price": "101", "quantity": "1"},
+    ).json
+    house.wire.frames.clear()
+    answer = batch(
+        client,
+        {"symbol": "BTCUSDT", "orderId": placed[1]["orderId"], "newClientOrderId": "gone"},
+        {"symbol": "BTCUSDT", "orderId": placed[1]["orderId"]},
+        {"symbol": "BTCUSDT", "origClientOrderId": "one"},
+        {"symbol": "BTCUSDT"},
+        {"symbol": "NONE", "orderId": "1"},
+        {"symbol": "BTCUSDT", "orderId": "x"},
+        verb="DELETE",
+    )
+    assert answer.status == 200
+    first, second, third, fourth, fifth, sixth = answer.json
+    assert (first["status"], first["clientOrderId"]) == ("CANCELED", "gone")
+    assert first["orderId"] == placed[1]["orderId"]
+    assert second == {"code": -2011, "msg": "Unknown order sent."}
+    assert (third["status"], third["origClientOrderId"]) == ("CANCELED", "one")
+    assert [one["code"] for one in (fourth, fifth, sixth)] == [-1102, -1121, -1100]
+    [frame] = house.wire.frames
+    assert len(rows_in(Command, frame)) == 3
+    assert client.signed("GET", "openOrders").json == []
+
+
+def test_a_cancel_that_hears_nothing_is_told_as_unknown(client, house):
+    house.wire.deaf = True
+    [told] = batch(client, {"symbol": "BTCUSDT", "orderId": "1"}, verb="DELETE").json
+    assert told["code"] == -1007
+
+
+@pytest.mark.parametrize("verb", ["POST", "DELETE"])
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -81,7 +118,7 @@ def test_an_order_that_hears_nothing_is_told_as_unknown(client, house):
         (json.dumps([LIMIT] * 51), -1101),
     ],
 )
-def test_what_is_no_list_of_orders_is_refused_as_a_whole(client, house, text, code):
-    answer = client.signed("POST", "batchOrders", batchOrders=text)
+def test_what_is_no_list_of_orders_is_refused_as_a_whole(client, house, text, code, verb):
+    answer = client.signed(verb, "batchOrders", batchOrders=text)
     assert (answer.status, answer.error[0]) == (400, code)
     assert house.wire.frames == []

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ingress import gateway as module
 from ingress.errors import Refused
-from ingress.gateway import Gateway, NoSlot, ReplySlot
+from ingress.gateway import FRAME_COMMANDS, Gateway, NoSlot, ReplySlot
 from protocol.layout import Rows
 from protocol.records import Command, Event
 from protocol.terms import EventFlag
 from runtime import endpoints
 from runtime.endpoints import frame_of, rows_in
+from tests.simulation.people import VirtualLoop
 
 SLOT = 7
 
@@ -46,10 +48,42 @@ def play(story: Callable[[Gateway, Wire], Awaitable[None]], first_id: int = 10) 
     """Run a story with a gateway whose patience is a twentieth of a second."""
 
     async def run() -> None:
-        wire = Wire()
-        await story(Gateway(wire, SLOT, asyncio.get_running_loop(), 0.05, first_id), wire)
+        wire, loop = Wire(), asyncio.get_running_loop()
+        await story(Gateway(wire, SLOT, loop, 0.05, lambda: 1, first_id), wire)
 
     asyncio.run(run())
+
+
+class Hours:
+    """A gateway on a clock of its own, with half a minute of patience; `life`: the matcher in charge, 0: none."""
+
+    def __init__(self) -> None:
+        self.life, self._now_ns = 1, 0
+        self._loop = VirtualLoop(lambda: self._now_ns)
+        loop: Any = self._loop
+        self.gateway = Gateway(Wire(), SLOT, loop, 30.0, lambda: self.life, 10)
+
+    def ask(self) -> "asyncio.Future[list[Event]]":
+        return self.gateway.ask({"kind": 1})
+
+    def hear(self, *requests: int) -> None:
+        """Have some requests answered."""
+        self.gateway.take([events(*((one, one, EventFlag.LAST) for one in requests))])
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass, in steps of a hundredth of a second."""
+        for _ in range(round(seconds * 100)):
+            self._now_ns += 10_000_000
+            self._loop.run()
+
+
+def ended(waiting: "asyncio.Future[list[Event]]") -> int:
+    """Return the code with which a request ended; 0: it still waits, 1: it was answered."""
+    if not waiting.done():
+        return 0
+    refusal = waiting.exception()
+    assert refusal is None or isinstance(refusal, Refused)
+    return refusal.code if refusal else 1
 
 
 async def refusal_of(waiting: "asyncio.Future[list[Event]]") -> tuple[int, int]:
@@ -73,6 +107,31 @@ def test_commands_of_one_turn_leave_in_one_frame_with_their_return_address():
         gateway.take([events((12, 3, EventFlag.LAST), (10, 1, EventFlag.LAST))])
         gateway.take([events((11, 2, EventFlag.LAST))])
         assert [one[0].order_id for one in await asyncio.gather(*answers)] == [1, 2, 3]
+
+    play(story)
+
+
+def test_a_full_frame_leaves_while_the_turn_goes_on_and_no_list_is_cut():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        for number in range(FRAME_COMMANDS - 1):
+            gateway.ask({"order_id": number})
+        assert wire.frames == []
+        gateway.ask({"leg": 0}, {"leg": 1}, {"leg": 2})
+        gateway.ask({"order_id": 99})
+        assert [len(rows_in(Command, frame)) for frame in wire.frames] == [FRAME_COMMANDS + 2]
+        await asyncio.sleep(0)
+        assert [len(rows_in(Command, frame)) for frame in wire.frames[1:]] == [1]
+        gateway.close()
+
+    play(story)
+
+
+def test_a_full_wire_refuses_a_frame_that_left_early_too():
+    async def story(gateway: Gateway, wire: Wire) -> None:
+        wire.full = True
+        answers = [gateway.ask({"kind": 1}) for _ in range(FRAME_COMMANDS)]
+        assert {await refusal_of(one) for one in answers} == {(-1008, 503)}
+        assert gateway.pending == 0
 
     play(story)
 
@@ -126,6 +185,68 @@ def test_each_command_has_its_own_patience():
     play(story)
 
 
+def test_what_died_with_a_matcher_is_unknown_soon_after_another_one_is_in_charge():
+    hours = Hours()
+    lost = [hours.ask(), hours.ask()]
+    hours.life = 0
+    hours.pass_by(10)
+    assert [ended(one) for one in lost] == [0, 0], (
+        "the next one may still answer what lay in the wire"
+    )
+    hours.life = 2
+    hours.pass_by(module.SETTLE_S - 0.02)
+    assert [ended(one) for one in lost] == [0, 0]
+    hours.pass_by(2 * module.WATCH_S + 0.03)
+    assert [ended(one) for one in lost] == [-1007, -1007]
+    later = hours.ask()
+    hours.hear(10, 12)
+    assert ended(later) == 1, "a late answer is dropped, the next one counts"
+
+
+def test_what_lay_in_the_wire_is_answered_by_the_next_matcher_as_long_as_that_gets_on():
+    hours = Hours()
+    asked = [hours.ask() for _ in range(11)]
+    hours.life = 2
+    for request in range(11, 21):
+        hours.pass_by(module.SETTLE_S - 0.05)
+        hours.hear(request)
+    assert [ended(one) for one in asked] == [0] + 10 * [1]
+    hours.pass_by(module.SETTLE_S + module.WATCH_S)
+    assert ended(asked[0]) == -1007
+
+
+def test_what_is_sent_to_the_next_matcher_has_its_whole_patience():
+    hours = Hours()
+    lost = hours.ask()
+    hours.life = 2
+    hours.pass_by(2 * module.WATCH_S)
+    later = hours.ask()
+    hours.pass_by(29)
+    assert (ended(lost), ended(later)) == (-1007, 0)
+    hours.pass_by(1.1)
+    assert ended(later) == -1007
+
+
+def test_a_change_of_matchers_while_nobody_waited_ends_nothing():
+    hours = Hours()
+    hours.ask()
+    hours.hear(10)
+    hours.pass_by(1)
+    hours.life = 2
+    waiting = hours.ask()
+    hours.pass_by(29)
+    assert ended(waiting) == 0
+
+
+def test_a_matcher_that_takes_no_commands_for_a_while_is_still_the_same():
+    hours = Hours()
+    waiting = hours.ask()
+    for life in (0, 1, 0, 1):
+        hours.life = life
+        hours.pass_by(5)
+    assert ended(waiting) == 0
+
+
 def test_a_full_wire_refuses_all_commands_of_the_turn_and_nothing_was_sent():
     async def story(gateway: Gateway, wire: Wire) -> None:
         wire.full = True
@@ -172,7 +293,7 @@ def test_request_ids_go_round():
 def test_two_workers_on_one_slot_start_with_different_ids():
     async def story(gateway: Gateway, wire: Wire) -> None:
         loop = asyncio.get_running_loop()
-        starts = {Gateway(wire, SLOT, loop, 1.0)._next_id for _ in range(8)}
+        starts = {Gateway(wire, SLOT, loop, 1.0, lambda: 1)._next_id for _ in range(8)}
         assert len(starts) > 1
 
     play(story)

@@ -320,6 +320,7 @@ def test_every_request_is_declared_once_and_has_something_that_does_it():
         *list_requests.ALL,
         *account_requests.ALL,
         batches.BATCH,
+        batches.CANCEL_BATCH,
     ]
     assert len({(one.verb, one.path) for one in declared}) == len(declared)
     assert len({one.method for one in declared}) == len(declared)

@@ -120,6 +120,10 @@ def test_frames_are_cut_between_commands_only_and_stay_short(counts: list[int]) 
         assert len(part) - last_command.sum() < FRAME_EVENTS
 
 
+def test_no_rows_have_no_parts() -> None:
+    assert list(whole_commands(events([]))) == []
+
+
 @pytest.mark.parametrize("count", [1, FRAME_EVENTS, FRAME_EVENTS + 1, 5 * FRAME_EVENTS])
 def test_one_large_command_is_one_frame(count: int) -> None:
     wires = Wires()

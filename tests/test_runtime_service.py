@@ -108,6 +108,21 @@ def test_beats_may_be_called_often_and_are_sent_seldom(tmp_path: Path) -> None:
     assert found[0]["number"] == 0
 
 
+def test_facts_of_a_beat_that_is_not_sent_are_not_gathered(tmp_path: Path) -> None:
+    one = Service("clerk", endpoints.run_dir(tmp_path))
+    gathered: list[dict[str, object]] = []
+
+    def facts_now() -> dict[str, object]:
+        gathered.append({"number": len(gathered)})
+        return gathered[-1]
+
+    for _ in range(1000):
+        one.beat_with(facts_now)
+    (found,) = reports(tmp_path, 1)
+    one.close()
+    assert (found["report"], found["number"], len(gathered)) == ("beat", 0, 1)
+
+
 def test_a_log_line_is_time_process_level_and_facts(capsys: pytest.CaptureFixture[str]) -> None:
     logger = log.open_log("clerk", "INFO")
     logger.debug("not told")

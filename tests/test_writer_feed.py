@@ -77,6 +77,19 @@ def test_what_happened_before_the_start_comes_from_a_replay() -> None:
     assert stage.replays[0].closed
 
 
+def test_it_says_whether_live_events_wait() -> None:
+    stage = Stage([[frame(1)]])
+    stage.wire.frames.append(frame(2))
+    assert not stage.feed.has_more
+    assert stage.taken(1) == [1]
+    # What came while the replay ran was kept.
+    assert stage.feed.has_more
+    assert stage.taken(1) == [2]
+    assert not stage.feed.has_more
+    stage.wire.frames.append(frame(3))
+    assert stage.feed.has_more
+
+
 def test_live_events_continue_where_the_replay_ended() -> None:
     stage = Stage([[frame(1, 2)], [frame(3)]])
     stage.wire.frames.extend([frame(2, 3), frame(4)])

@@ -1,6 +1,9 @@
 """The WebSocket API does what REST does, asked by name (API section 13)."""
 
 import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -133,7 +136,7 @@ async def test_half_of_a_cancel_replace_is_a_conflict_with_both_halves():
 
 
 @played
-async def test_lists_and_batches_come_by_the_same_declarations():
+async def test_lists_come_by_the_same_declarations():
     async with ws_house() as house, house.client() as client:
         await client.signed("order.place", **house.limit(price="50000", quantity="1"))
         await client.signed("order.place", "bob", **house.limit(side="SELL", quantity="0.1"))
@@ -151,6 +154,30 @@ async def test_lists_and_batches_come_by_the_same_declarations():
         about = {"symbol": "BTCUSDT", "orderListId": told["result"]["orderListId"]}
         told = await client.signed("orderList.cancel", **about)
         assert told["result"]["listOrderStatus"] == "ALL_DONE"
+
+
+@pytest.mark.parametrize("form", [list, json.dumps])
+def test_a_batch_of_orders_is_an_array_or_its_text(form: Callable[[Any], Any]):
+    @played
+    async def scenario():
+        async with ws_house() as house, house.client() as client:
+
+            async def batch(method: str, *orders: dict[str, Any]) -> Any:
+                params = house.signed(batchOrders=json.dumps(orders))
+                told = await client.ask(method, {**params, "batchOrders": form(orders)})
+                return told["result"]
+
+            first, second, third = await batch(
+                "order.batch", house.limit(), house.limit(price="1"), {"symbol": "BTCUSDT"}
+            )
+            assert (first["status"], third["code"]) == ("NEW", -1102)
+            assert second == {"code": -1013, "msg": "Filter failure: NOTIONAL"}
+            gone = {"symbol": "BTCUSDT", "orderId": first["orderId"]}
+            told = await batch("order.cancelBatch", gone, gone)
+            assert told[0]["status"] == "CANCELED"
+            assert told[1] == {"code": -2011, "msg": "Unknown order sent."}
+
+    scenario()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from runtime.sockets import Pull
 from writer.delays import Delays
 from writer.feed import Feed
 from writer.migrate import WrongSchema, migrate
+from writer.pace import Pace
 from writer.project import Batch, project, whole_commands
 from writer.store import Fenced, Lost, Store, Watermark, connect, lost_when_broken
 
@@ -44,10 +45,11 @@ class Writer:
         self.watermark = self.store.watermark()
         self._holdings = self.store.holdings()
 
-    def add(self, events: list[Rows]) -> None:
-        """Take in events that follow those taken before."""
+    def add(self, events: list[Rows]) -> int:
+        """Take in events that follow those taken before; how many they are."""
         if events:
             self._pending = np.concatenate([self._pending, *events])
+        return sum(map(len, events))
 
     def write(self) -> None:
         """Write what is pending of whole commands."""
@@ -146,7 +148,7 @@ def _serve(service: Service, settings: Settings, wire: Pull) -> None:
     # On a host that stands by there is nothing to catch up with yet, and its doors shall be open in time.
     patience_s = 0.0 if settings.matcher.peer else _READY_ANYWAY_S
     try:
-        _follow(service, feed, writer, patience_s)
+        _follow(service, feed, writer, Pace(settings.database.batch_limit), patience_s)
     except ChildFailed as error:
         if error.status == BAD_CONFIGURATION:
             raise BadConfiguration("the journal does not fit the database, see above") from error
@@ -156,11 +158,12 @@ def _serve(service: Service, settings: Settings, wire: Pull) -> None:
         writer.store.close()
 
 
-def _follow(service: Service, feed: Feed, writer: Writer, patience_s: float) -> None:
+def _follow(service: Service, feed: Feed, writer: Writer, pace: Pace, patience_s: float) -> None:
     told_ready, patience_end = False, time.monotonic() + patience_s
     while True:
         events = feed.take()
-        writer.add(events)
+        began_s = time.monotonic()
+        count = writer.add(events)
         writer.write()
         writer.beat()
         if not told_ready and (feed.is_live or time.monotonic() > patience_end):
@@ -169,6 +172,7 @@ def _follow(service: Service, feed: Feed, writer: Writer, patience_s: float) -> 
         # Told to stop, it first writes what the wire still holds; a replay can go on next time.
         if service.stopping and not (feed.is_live and events):
             return
+        pace.rest(time.monotonic() - began_s, count, more=feed.has_more)
 
 
 def _published(board: Reader) -> int:

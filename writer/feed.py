@@ -82,6 +82,11 @@ class Feed:
         """Whether everything durable has been taken and the wire is followed."""
         return self._replay is None
 
+    @property
+    def has_more(self) -> bool:
+        """Whether live events wait to be taken."""
+        return self.is_live and (bool(self._kept) or self._wire.wait(0))
+
     def take(self) -> list[Rows]:
         """Return new events, waiting a moment for them: about the limit at most, or none."""
         return list(self._take())

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from commands.rest_venue import Keys
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).parent / "programs"
 _INSTALL_S = 600
+_BUILD_S = 3600
 _RUN_S = 600
 _UNREACHABLE = (
     "Temporary failure in name resolution",
@@ -44,18 +46,35 @@ FOUND: dict[str, list[Row]] = {}
 
 def environment(name: str, *packages: str) -> Path:
     """Return the Python of a virtual environment with these packages, made when it is not there yet."""
+    return _made(name, "\n".join(packages), [packages], _INSTALL_S)
+
+
+def built(name: str, needs: Path, package: str) -> Path:
+    """Return the Python of an environment in which pip compiled a package, made when it is not there yet.
+
+    What the package says it needs is not asked for: the file `needs` lists what it gets.
+    """
+    alone = ("--no-deps", "--no-build-isolation", package)
+    return _made(
+        name, f"{needs.read_text()}{package}", [("--requirement", str(needs)), alone], _BUILD_S
+    )
+
+
+def _made(name: str, wanted: str, steps: Sequence[Sequence[str]], seconds: float) -> Path:
+    """Make an environment by these calls of pip, none longer than `seconds`, and note in it what was wanted."""
     folder = ROOT / ".venv" / "clients" / name
     python = folder / "bin" / "python"
     installed = folder / "installed"
-    if installed.is_file() and installed.read_text().split() == list(packages):
+    if installed.is_file() and installed.read_text() == wanted:
         return python
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-    done = subprocess.run(pip, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
-    if done.returncode != 0 and any(sign in done.stderr for sign in _UNREACHABLE):
-        pytest.skip(f"pip cannot reach {', '.join(packages)}: {done.stderr.splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    installed.write_text("\n".join(packages))
+    for words in steps:
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *words]
+        done = subprocess.run(pip, capture_output=True, text=True, timeout=seconds, check=False)
+        if done.returncode != 0 and any(sign in done.stderr for sign in _UNREACHABLE):
+            pytest.skip(f"pip cannot reach {words[-1]}: {done.stderr.splitlines()[-1]}")
+        assert done.returncode == 0, done.stderr
+    installed.write_text(wanted)
     return python
 
 

@@ -1,11 +1,12 @@
 """Real trading programs, unmodified apart from URLs and options, against a running exchange."""
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.clients.programs_run import FOUND, environment, modules, run
+from tests.clients.programs_run import FOUND, PROGRAMS, built, environment, modules, run
 from tests.clients.traffic import DEPOSITS
 from tests.system.exchange_fixture import Exchange
 
@@ -14,6 +15,7 @@ CCXT = "ccxt==4.5.90"
 PYTHON_BINANCE = "python-binance==1.0.37"
 NPM_SPOT = "@binance/spot@32.0.4"
 NPM_BINANCE = "binance@3.6.5"
+HUMMINGBOT = "hummingbot==20260922"
 _numbers = itertools.count(1)
 
 
@@ -36,6 +38,16 @@ _numbers = itertools.count(1)
 )
 def test_every_case_of_a_client_holds(market: Exchange, program: str, package: str) -> None:
     check(market, program, environment(package.partition("=")[0], package))
+
+
+@pytest.mark.skipif(
+    not os.environ.get("OPENBOURSE_HUMMINGBOT"),
+    reason="Hummingbot is compiled for minutes before it runs: make hummingbot",
+)
+@pytest.mark.timeout(5400)
+def test_every_case_of_hummingbot_holds(market: Exchange) -> None:
+    python = built("hummingbot", PROGRAMS / "hummingbot_needs.txt", HUMMINGBOT)
+    check(market, "bot_hummingbot.py", python)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 _BATCH = 32
 _WRITES = 0.3
 """How often the writer gets its turn: so that its batches have several frames, as they really have."""
-_GATEWAY_TIMEOUT_S = 0.1
+_GATEWAY_TIMEOUT_S = 0.5
+_SETTLE_S = 0.01
 _POLICY = Supervision(backoff_first_s=0.01, backoff_limit_s=0.1, healthy_after_s=0.2)
 
 
@@ -88,6 +89,12 @@ class MatcherProcess(Process):
         self.matcher: Matcher | None = None
         self._lock: JournalLock | None = None
         self._journal: Journal | None = None
+        self._lives = 0
+
+    @property
+    def in_charge(self) -> int:
+        """Which life it is that takes commands, as a worker of the ingress sees it; 0: none."""
+        return self._lives if self.is_ready else 0
 
     @property
     def is_ready(self) -> bool:
@@ -104,6 +111,7 @@ class MatcherProcess(Process):
     def start(self) -> None:
         """Recover, and bring the listings to what the file wants."""
         world = self.world
+        self._lives += 1
         world.damage()
         self._lock = JournalLock(world.journal)
         asked = replace(world.capacities, index_seed=world.fate.rng.getrandbits(31))
@@ -320,7 +328,9 @@ class IngressProcess(Process):
             self._slot,
             self._loop,  # type: ignore[arg-type]
             _GATEWAY_TIMEOUT_S,
+            lambda: self.world.matcher.in_charge,
             first,
+            _SETTLE_S,
         )
 
     def step(self) -> None:

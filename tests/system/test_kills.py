@@ -14,8 +14,6 @@ from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 KILLS = 3
-ENVIRON = {"OPENBOURSE_REST_ANSWER_TIMEOUT_S": "1"}
-"""A request that was in the matcher when it died is answered "unknown" only after this time."""
 _FLOWS = itertools.count()
 
 
