@@ -4,7 +4,8 @@ The journal is that of the flow of `openbourse bench core`, written by the produ
 of the shipped size. Replay means all of it: every checksum, the chain, the density of seq, into an engine that
 has just been made. The yardstick is the subject of `openbourse bench core`: the same commands out of memory in batches of
 1,024; both must come to the same digest. Ready to trade is what a matcher process says of itself (`ready_s`), beside its whole start
-as its parent sees it; its yardstick is a Python that imports numpy and numba and ends.
+as its parent sees it; its yardstick is a Python that imports numpy and numba and ends. A spare's time begins with the kill of
+the matcher before it; its yardstick is such a start without a spare.
 """
 
 import gc
@@ -47,6 +48,7 @@ TAIL = 200_000
 START_S = 120.0
 _MILLION = 1e6
 _READY = re.compile(rb"ready .*ready_s=([0-9.]+)")
+_WAITS = re.compile(rb"ready role=spare")
 _BARE = "import numba, numpy"
 
 
@@ -67,6 +69,7 @@ def run(runs: int) -> Report:
         _take_snapshot(data_dir, len(flow.opening) + len(flow.commands) - TAIL)
         rows.insert(-1, _restore(data_dir, flow, runs))
         rows.append(_start(data_dir, f"ready to trade, snapshot and {TAIL:,} commands", runs))
+        rows.append(_take_over(data_dir, "a spare is ready to trade after the kill, same", runs))
     finally:
         shutil.rmtree(folder)
     return Report(
@@ -168,17 +171,10 @@ def _restore(data_dir: Path, flow: Flow, runs: int) -> Row:
 def _start(data_dir: Path, case: str, runs: int) -> Row:
     """Start a matcher as the supervisor does, until it is ready, and kill it."""
     own: list[float] = []
-    listings = data_dir.parent / "nothing.toml"
-    listings.write_text("")
-    asked = {name: value for name, value in asdict(CAPACITIES).items() if hasattr(Core(), name)}
-    environ = {f"OPENBOURSE_CORE_{name.upper()}": str(value) for name, value in asked.items()}
-    environ["OPENBOURSE_DATA_DIR"] = str(data_dir)
-    environ["OPENBOURSE_INSTRUMENTS_FILE"] = str(listings)
-    environ["OPENBOURSE_MATCHER_STANDBY"] = "false"
-    environ["OPENBOURSE_SUPERVISION_LOG_LEVEL"] = "INFO"
+    environ = _environ(data_dir)
 
     def subject() -> float:
-        whole, ready = _time_to_ready({**os.environ, **environ})
+        whole, ready = _time_to_ready(environ)
         own.append(ready)
         return whole
 
@@ -188,20 +184,64 @@ def _start(data_dir: Path, case: str, runs: int) -> Row:
     return found.row(case, "s", note=note)
 
 
+def _take_over(data_dir: Path, case: str, runs: int) -> Row:
+    """Kill a matcher that has a spare, until that is ready; beside it, starts without one."""
+    own: list[float] = []
+    environ = _environ(data_dir)
+
+    def subject() -> float:
+        with _matcher(environ) as first, _matcher(environ, "matcher", "spare") as spare:
+            try:
+                _wait_for(first, _READY)
+                _wait_for(spare, _WAITS)
+                begun = time.perf_counter()
+                first.kill()
+                own.append(float(_wait_for(spare, _READY)[1]))
+                return time.perf_counter() - begun
+            finally:
+                first.kill()
+                spare.kill()
+
+    found = compare(subject, lambda: _time_to_ready(environ)[0], runs)
+    own.sort()
+    return found.row(case, "s", note=f"ready_s of its log {own[len(own) // 2]:.2f}")
+
+
+def _environ(data_dir: Path) -> dict[str, str]:
+    listings = data_dir.parent / "nothing.toml"
+    listings.write_text("")
+    asked = {name: value for name, value in asdict(CAPACITIES).items() if hasattr(Core(), name)}
+    environ = {f"OPENBOURSE_CORE_{name.upper()}": str(value) for name, value in asked.items()}
+    environ["OPENBOURSE_DATA_DIR"] = str(data_dir)
+    environ["OPENBOURSE_INSTRUMENTS_FILE"] = str(listings)
+    environ["OPENBOURSE_MATCHER_STANDBY"] = "false"
+    environ["OPENBOURSE_SUPERVISION_LOG_LEVEL"] = "INFO"
+    return {**os.environ, **environ}
+
+
+def _matcher(environ: dict[str, str], *words: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "matcher", *words]
+    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE)
+
+
 def _time_to_ready(environ: dict[str, str]) -> tuple[float, float]:
     """Return how long a start took from outside, and by the matcher's own word."""
     begun = time.perf_counter()
-    words = [sys.executable, "-m", "matcher"]
-    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE) as child:
-        assert child.stderr
-        said = b""
+    with _matcher(environ) as child:
         try:
-            for line in child.stderr:
-                said += line
-                if found := _READY.search(line):
-                    return time.perf_counter() - begun, float(found.group(1))
+            ready_s = float(_wait_for(child, _READY)[1])
+            return time.perf_counter() - begun, ready_s
         finally:
             child.kill()
+
+
+def _wait_for(child: "subprocess.Popen[bytes]", word: re.Pattern[bytes]) -> re.Match[bytes]:
+    assert child.stderr
+    said = b""
+    for line in child.stderr:
+        said += line
+        if found := word.search(line):
+            return found
     raise WrongState(f"the matcher has ended before it was ready:\n{said.decode()}")
 
 

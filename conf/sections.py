@@ -214,38 +214,6 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Matcher:
-    """The matcher, and a second one that takes over when it dies."""
-
-    standby: bool = setting(
-        False,
-        "a second matcher follows the journal and takes over within a second; it costs the memory of "
-        "the core and a part of a processor core once more",
-    )
-    silence_s: float = setting(
-        2.0,
-        "with a standby: a matcher whose loop has stood still for so long is ended and replaced",
-        unit="s",
-        low=0.2,
-        high=60,
-    )
-    peer: str = setting(
-        "",
-        "tcp://HOST:PORT: what the matcher of the other host offers; the two share the database, whose lease "
-        "says who is in charge, and the other follows; empty: this host is alone, see docs/hosts.md",
-    )
-    offer: str = setting(
-        "",
-        "with a peer: tcp://ADDRESS:PORT of this host, where the other one comes for the journal",
-    )
-    wire_key_file: str = setting(
-        "",
-        "with a peer: a file with 64 hex digits, the same on both hosts; the wire between them is encrypted "
-        "with it and nobody else can connect; empty: it is open, for a network of their own",
-    )
-
-
-@dataclass(frozen=True)
 class Database:
     """The books of record (writer, and history reads of ingress)."""
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from conf.capacities import Core
 from conf.hosts import Edge, Redis, Wire
-from conf.sections import Database, Journal, Market, Matcher, Office, Rest, Supervision, Ws
+from conf.matchers import Matcher
+from conf.sections import Database, Journal, Market, Office, Rest, Supervision, Ws
 
 SHIPPED = Path(__file__).parent
 LIVE_FILE = "live.json"

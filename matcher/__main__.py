@@ -22,9 +22,10 @@ from matcher.core.engine import Engine
 from matcher.life import Life, ToldToStop, lock_of
 from matcher.loop import open_replicas
 from matcher.replicas import Receipts, Replicas
+from matcher.spare import wait_behind
 from matcher.standby import stand_by
 from matcher.two_hosts import serve_beside_a_peer
-from runtime import clock, endpoints
+from runtime import endpoints
 from runtime.journal import JournalInUse, JournalLock
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, WrongVersion, segments_in
@@ -34,13 +35,15 @@ from runtime.sockets import Ask
 _PAUSE_S = 0.02
 
 
-def serve(service: Service, settings: Settings) -> None:
-    """Run the matcher until it is told to stop; with a standby set, perhaps behind another one first."""
+def serve(service: Service, settings: Settings, *, is_spare: bool = False) -> None:
+    """Run the matcher until it is told to stop; a spare, or one that stands by, behind another one first."""
     _check(settings)
     life = Life(service, settings)
     try:
         if settings.matcher.peer:
             serve_beside_a_peer(life)
+        elif is_spare:
+            _serve_as_spare(life)
         else:
             _serve_one_host(life)
     except (CorruptJournal, WrongVersion) as error:
@@ -59,9 +62,22 @@ def _serve_one_host(life: Life) -> None:
     reader = life.restore(engine)
     if lock is None:
         lock = _stand_by(service, engine, reader, settings)
-        life.begun_ns = clock.steady_ns()
-    if lock is None:
-        return
+        life.take_over()
+    if lock is not None:
+        _trade(life, engine, reader, lock)
+
+
+def _serve_as_spare(life: Life) -> None:
+    """Have everything loaded that does not depend on the journal, and wait until that is ours."""
+    engine = life.make_engine()
+    lock = wait_behind(life.service, life.folder)
+    if lock is not None:
+        life.take_over()
+        _trade(life, engine, life.restore(engine), lock)
+
+
+def _trade(life: Life, engine: Engine, reader: JournalReader, lock: JournalLock) -> None:
+    service, settings = life.service, life.settings
     journal = life.catch_up(engine, reader)
 
     def make_replicas() -> Replicas | None:
@@ -125,13 +141,14 @@ def _lock_or_follow(service: Service, folder: Path) -> JournalLock | None:
 
 
 def main() -> int:
-    """Start a matcher, under the name given, with the settings of the environment."""
+    """Start a matcher, under the name given, with the settings of the environment; perhaps as a spare."""
     settings = load()
+    is_spare = sys.argv[2:] == ["spare"]
     return run(
         sys.argv[1] if len(sys.argv) > 1 else "matcher",
         settings.data_dir,
         settings.supervision.log_level,
-        lambda service: serve(service, settings),
+        lambda service: serve(service, settings, is_spare=is_spare),
     )
 
 

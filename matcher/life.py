@@ -44,8 +44,7 @@ class Life:
         self.settings = settings
         self.folder = journal_folder(settings.data_dir)
         self.begun_ns = clock.steady_ns()
-        self._listings = _table(settings.instruments_file, "instruments")
-        self._calendars = _table(settings.calendar_file, "calendars")
+        self._read_tables()
         self._epoch = clock.wall_ns()
         self._blocks: Blocks | None = None
 
@@ -58,6 +57,19 @@ class Life:
             interval_ns=wanted.interval_ms * 1_000_000,
             segment_bytes=wanted.segment_bytes,
         )
+
+    def take_over(self) -> None:
+        """Begin behind another life that has ended: with the tables as they are now, not as they once were."""
+        self.begun_ns = clock.steady_ns()
+        try:
+            self._read_tables()
+        except BadConfiguration as error:
+            self.service.log.error("%s; as it was when this process started, it still holds", error)  # noqa: TRY400 - its text says it all
+
+    def _read_tables(self) -> None:
+        listings = _table(self.settings.instruments_file, "instruments")
+        self._calendars = _table(self.settings.calendar_file, "calendars")
+        self._listings = listings
 
     def make_engine(self) -> Engine:
         """Make an empty engine in shared memory that is not announced yet.

@@ -153,34 +153,56 @@ class Arbiter:
             # What the dead one had started itself must not keep its port or its locks.
             send_group(child.pid, signal.SIGKILL)
             process.died(status, clock.steady_ns())
-            self._tell_end(process, child.pid)
-            self._pass_on(process)
+            spare = self._spare_for(process)
+            self._tell_end(process, child.pid, spare)
+            if process.part is not Part.SPARE:
+                self._pass_on(process, spare)
 
-    def _pass_on(self, ended: Process) -> None:
+    def _others(self, process: Process) -> list[Process]:
+        name = process.program.name
+        return [one for one in self.processes if one.program.name == name and one is not process]
+
+    def _spare_for(self, ended: Process) -> Process | None:
+        """Return the spare that has the place of one that died; one that stands still is no help and ended."""
+        spares = [one for one in self._others(ended) if one.part is Part.SPARE]
+        for spare in [one for one in spares if is_stopped(one.pid)]:
+            self._kill(spare)
+            spares.remove(spare)
+        dead = ended.state in (State.BACKOFF, State.FATAL)
+        living = (one for one in spares if one.state in ALIVE and one.state is not State.STOPPING)
+        return next(living, None) if dead and ended.part is Part.SOLE else None
+
+    def _pass_on(self, ended: Process, spare: Process | None) -> None:
         """Let the one that is left of two be the only one; a door that nobody uses is shut."""
-        name = ended.program.name
-        others = [one for one in self.processes if one.program.name == name and one is not ended]
+        others = [one for one in self._others(ended) if one.part is not Part.SPARE or one is spare]
         if not others:
-            self._doors.shut(name)
+            self._doors.shut(ended.program.name)
         for other in others:
             if ended.part is Part.SOLE:
-                other.restarts += 1
+                other.restarts = ended.restarts + 1
+                other.last_words = ended.last_words
             other.part = Part.SOLE
             self.processes.remove(ended)
+        for other in self._others(ended):
+            # What it could not be started with may have been mended by now.
+            if other.part is Part.SPARE and other.state is State.FATAL:
+                self.processes.remove(other)
 
-    def _tell_end(self, process: Process, pid: int) -> None:
+    def _tell_end(self, process: Process, pid: int, spare: Process | None) -> None:
         lived_s = (clock.steady_ns() - process.spawned_ns) / 1e9
         named = {"process": process.program.name, "pid": pid, "by": process.last_words}
         facts = log.facts(**named, lived_s=lived_s)
         if process.state is State.FATAL and process.part is Part.SOLE:
             self._log.critical("cannot run, see its message above; not started again: %s", facts)
             self._give_up(process)
-        elif process.part is not Part.SOLE:
+        elif spare:
+            self._log.error("died, its spare has its place %s", f"{facts} {log.facts(spare=spare.pid)}")  # fmt: skip
+        elif process.part in (Part.NEXT, Part.LAST):
             self._log.log(logging.ERROR if process.part is Part.NEXT else logging.INFO, "ended %s", facts)  # fmt: skip
         elif process.state is State.BACKOFF:
             again_s = max(0, process.due_ns - clock.steady_ns()) / 1e9
             self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
-            if process.failures >= self._policy.start_tries:
+            if process.failures >= self._policy.start_tries and process.part is Part.SOLE:
                 self._give_up(process)
         else:
             self._log.info("%s %s", process.state, facts)
@@ -241,14 +263,28 @@ class Arbiter:
             if due is Due.KILL:
                 self._log.error("too slow, killed %s", log.facts(process=process.program.name))
                 self._kill(process)
-            elif not self.stopping and (due is Due.SPAWN or self._may_start(process)):
+            elif self.stopping or self._waits(process):
+                continue
+            elif due is Due.SPAWN or self._may_start(process):
                 self._spawn(process)
         if self.stopping:
             self._stop_next(now_ns)
-        elif not self._announced and all(one.state in SATISFIED for one in self.processes):
+        elif self._announced:
+            self._keep_spares()
+        elif all(one.state in SATISFIED for one in self.processes):
             self._announced = True
             self._notifier.ready()
             self._announce()
+
+    def _keep_spares(self) -> None:
+        for process in list(self.processes):
+            if process.program.spare and process.complete and not self._others(process):
+                self._add(process, Part.SPARE)
+
+    def _waits(self, process: Process) -> bool:
+        """Whether it is a spare whose time has not come: whoever has the place needs the processor first."""
+        others = self._others(process)
+        return process.part is Part.SPARE and not any(one.complete for one in others)
 
     def _probe(self, process: Process, now_ns: int) -> None:
         probe = process.program.probe
@@ -266,9 +302,9 @@ class Arbiter:
             if process.program.name not in self._stop_order:
                 self._ask(process, now_ns)
         # First who stands by: nobody shall step in for one that was asked to stop.
-        waiting = [one.program.name for one in self.processes if one.stands_by]
-        for name in (*waiting, *self._stop_order):
-            named = [one for one in self.processes if one.program.name == name]
+        waiting = [one for one in self.processes if one.stands_by]
+        groups = [[one for one in self.processes if one.program.name == name] for name in self._stop_order]  # fmt: skip
+        for named in (waiting, *groups):
             for process in named:
                 self._ask(process, now_ns)
             if any(one.state not in ENDED for one in named):
@@ -284,8 +320,9 @@ class Arbiter:
         program = process.program
         tie = [sys.executable, "-S", "-E", _LEASH, str(os.getpid()), str(int(program.stop_signal))]
         door = self._doors.open(program)
+        argv = program.spare if process.part is Part.SPARE else program.argv
         child = subprocess.Popen(
-            [*tie, *program.argv],
+            [*tie, *argv],
             env=self._environ | dict(program.environ) | inherited(door),
             stdin=subprocess.DEVNULL,
             pass_fds=door,
@@ -308,12 +345,16 @@ class Arbiter:
 
     def succeed(self, process: Process) -> Process:
         """Start a second process of the same program; the first one works on."""
-        successor = Process(process.program, self._policy)
-        successor.part = Part.NEXT
+        successor = self._add(process, Part.NEXT)
         successor.restarts = process.restarts
-        self.processes.insert(self.processes.index(process) + 1, successor)
-        self._spawn(successor)
         return successor
+
+    def _add(self, process: Process, part: Part) -> Process:
+        another = Process(process.program, self._policy)
+        another.part = part
+        self.processes.insert(self.processes.index(process) + 1, another)
+        self._spawn(another)
+        return another
 
     def change_over(self, process: Process, successor: Process) -> None:
         """Let the successor be the one that counts, and the first one go."""
@@ -343,7 +384,7 @@ class Arbiter:
 
     def _sleep(self) -> None:
         now_ns = clock.steady_ns()
-        times = [one.due_ns for one in self.processes if one.due_ns]
+        times = [one.due_ns for one in self.processes if one.due_ns and not self._waits(one)]
         until_s = max(0.0, (min(times) - now_ns) / 1e9) if times else _LONGEST_SLEEP_S
         probing = any(one.program.probe and one.state is State.STARTING for one in self.processes)
         busy = probing or (self._wishes and self._wishes.busy)

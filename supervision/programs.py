@@ -40,6 +40,7 @@ class Program:
     its pid instead, for a program that does not report. `once`: runs to its end, which must be exit
     status 0. `hint` is logged at its start. `patience_s`: how much longer than others it may be silent.
     `door`: host and port that the supervisor binds and hands over as a descriptor, and whether others share it.
+    `spare`: the argument list of another one of it that is kept behind it and has its place when it dies.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Program:
     patience_s: float = 0.0
     renewal: Renewal = Renewal.NEVER
     door: tuple[str, int, bool] | None = None
+    spare: tuple[str, ...] = ()
 
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
@@ -84,7 +86,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         store = ("postgres",)
         settings = replace(settings, database=replace(settings.database, dsn=postgres.dsn()))
     programs += [
-        *_matchers(standby=settings.matcher.standby, both=settings.journal.replicas > 0),
+        *_matchers(settings),
         _snapshotter("matcher"),
         Program(
             "writer",
@@ -165,15 +167,17 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
-def _matchers(*, standby: bool, both: bool) -> list[Program]:
-    """Return the matcher and, when asked for, the one behind it; which is which may change.
-
-    `both`: the first may not be ready before the second confirms what it does.
-    """
-    first = Program("matcher", python("matcher", "matcher"), needs=("kernel",))
-    needed = "kernel" if both else "matcher"
+def _matchers(settings: Settings) -> list[Program]:
+    """Return the matcher and, when asked for, the one that follows it; which is which may change."""
+    wanted = settings.matcher
+    # One who stands by, here or on the other host, is a spare and more.
+    has_spare = wanted.spare and not wanted.standby and not wanted.peer
+    spare = python("matcher", "matcher", "spare") if has_spare else ()
+    first = Program("matcher", python("matcher", "matcher"), needs=("kernel",), spare=spare)
+    # The first may not be ready before the second confirms what it does.
+    needed = "kernel" if settings.journal.replicas else "matcher"
     second = Program("matcher-2", python("matcher", "matcher-2"), needs=(needed,))
-    return [first, second] if standby else [first]
+    return [first, second] if wanted.standby else [first]
 
 
 def _ingress(settings: Settings, *needs: str) -> Program:

@@ -85,13 +85,15 @@ ENDED = (State.STOPPED, State.FATAL, State.DONE)
 
 
 class Part(Enum):
-    """What a process is while another one takes its place (`renewal.py`)."""
+    """What a process is while there are two of its program."""
 
     SOLE = ""
     NEXT = "next"
-    """Comes to take the place; until it is ready nobody counts on it."""
+    """Comes to take the place (`renewal.py`); until it is ready nobody counts on it."""
     LAST = "last"
     """Leaves, for the next one is ready."""
+    SPARE = "spare"
+    """Is kept behind the sole one, and has its place when that dies."""
 
 
 class Due(Enum):
@@ -139,7 +141,8 @@ class Process:
     @property
     def complete(self) -> bool:
         """Whether it does its work with all the voices it should have."""
-        return self.state in WORKING and len(self.voices) >= self.program.voices
+        speaks = len(self.voices) >= self.program.voices
+        return self.state in WORKING and speaks and not self.takes_over
 
     @property
     def name(self) -> str:
@@ -149,7 +152,12 @@ class Process:
     @property
     def stands_by(self) -> bool:
         """Whether it only waits to take another one's place."""
-        return self.facts.get("role") == "standby"
+        return self.part is Part.SPARE or self.facts.get("role") == "standby"
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether it was a spare, has the place of one that died, and is not at work yet."""
+        return self.part is not Part.SPARE and self.facts.get("role") == "spare"
 
     def spawned(self, pid: int, now_ns: int) -> None:
         """Note that it was started as `pid`."""
@@ -230,6 +238,8 @@ class Process:
         if self.state not in WORKING:
             return []
         limit_s = self.policy.silence_limit_s + self.program.patience_s
+        if self.takes_over:
+            limit_s = max(limit_s, self.policy.ready_timeout_s)
         limit_ns = int(limit_s * 1e9)
         return [pid for pid, voice in self.voices.items() if now_ns - voice.heard_ns > limit_ns]
 

@@ -3,6 +3,7 @@
 It writes its life (`NAME started`, `NAME stopped`) into RUN/lives, one line each, and behaves as told.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -51,13 +52,35 @@ def main(name: str, run: Path, behaviour: str) -> int:  # noqa: C901 - a table o
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         case "stands by":
             service.ready(role="standby")
+        case "has a spare" | "has a sick spare":
+            take_the_lock(service, run)
+        case "is the spare":
+            note("waits")
+            service.ready(role="spare")
+            take_the_lock(service, run)
         case "falls silent":
             fall_silent(service)
-    if behaviour != "stands by":
+    if behaviour not in ("stands by", "has a spare", "has a sick spare", "is the spare"):
         service.ready(seq=7)
     steady(service)
     note("stopped")
     return 0
+
+
+def take_the_lock(service: Service, run: Path) -> None:
+    """Wait until no other process has it, as a matcher does; it is kept until this process ends."""
+    descriptor = os.open(run / "one-at-a-time", os.O_RDWR | os.O_CREAT, 0o600)
+    while not service.stopping:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            service.beat(role="spare")
+            time.sleep(0.02)
+        else:
+            # What a recovery takes.
+            time.sleep(0.3)
+            service.ready(role="primary")
+            return
 
 
 def listen(run: Path) -> None:

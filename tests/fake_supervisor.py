@@ -20,6 +20,7 @@ from supervision.wishes import Wishes
 
 PAUSING = ("ingress", "writer", "snapshotter")
 RENEWALS = {"broadcaster": Renewal.SUCCESSOR, **dict.fromkeys(PAUSING, Renewal.PAUSE)}
+SPARES = {"has a spare": "is the spare", "has a sick spare": "dies always"}
 FAKE = Path(__file__).with_name("fake_process.py")
 
 
@@ -45,6 +46,9 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
             once=behaviour == "finishes",
             renewal=RENEWALS.get(name.partition("-")[0], Renewal.NEVER),
             door=("127.0.0.1", 0, False) if behaviour == "listens" else None,
+            spare=(sys.executable, str(FAKE), name, str(run), SPARES[behaviour])
+            if behaviour in SPARES
+            else (),
         )
         for name, behaviour, needs in json.loads(programs)
     ]

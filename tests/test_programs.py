@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conf.hosts import Edge, Wire
-from conf.sections import Database, Journal, Matcher, Ws
+from conf.matchers import Matcher
+from conf.sections import Database, Journal, Ws
 from conf.settings import Settings
 from runtime.service import BadConfiguration
 from supervision.programs import stop_order, table
@@ -42,6 +44,18 @@ def test_a_standby_is_a_second_matcher_only_when_asked_for(tmp_path: Path) -> No
 
     assert matchers(standby=False) == ["matcher"]
     assert matchers(standby=True) == ["matcher", "matcher-2"]
+
+
+def test_a_spare_is_kept_unless_somebody_stands_by(tmp_path: Path) -> None:
+    def spare(**matcher: Any) -> tuple[str, ...]:
+        programs, _ = table(replace(_settings(1), matcher=Matcher(**matcher)), tmp_path)
+        assert all(not one.spare for one in programs if one.name != "matcher")
+        return next(one.spare for one in programs if one.name == "matcher")
+
+    assert spare()[-3:] == ("matcher", "matcher", "spare")
+    assert spare(spare=False) == ()
+    assert spare(standby=True) == ()
+    assert spare(peer="tcp://192.0.2.1:7000") == ()
 
 
 def test_a_standby_whose_receipts_are_waited_for_starts_beside_the_matcher(tmp_path: Path) -> None:

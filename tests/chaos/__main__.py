@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.chaos import faults
 from tests.chaos.faults import Fault
 from tests.chaos.house import House, NoSmallDisk, wait_until
+from tests.chaos.neighbours import Neighbours
 from tests.chaos.record import Record, Strike
 from tests.chaos.verdict import faults_at_rest, faults_while_it_runs
 
@@ -25,19 +26,33 @@ CALM_S = (0.2, 0.5)
 WARM_S = 2.0
 """Clients trade alone at the begin of a season: what nothing is in the way of."""
 PATIENCE_S = 90.0
-ALONE = (*faults.SINGLE, *faults.SEVERAL, *faults.PAUSES, *faults.OTHERS)
+PROMISED_S, PROMISED_BESIDE_S = 2.0, 1.0
+"""From the kill of a matcher, without and with a standby, to the first order that is taken."""
+ALONE = (*faults.SINGLE, *faults.SPARE, *faults.SEVERAL, *faults.PAUSES, *faults.OTHERS)
 BESIDE = (*faults.SINGLE, *faults.STANDBY, *faults.PAUSES, *faults.OTHERS)
 
 
 def strike(house: House, fault: Fault, dice: random.Random) -> Strike:
     """Let one fault happen and wait until it is over."""
+    neighbours = Neighbours()
     begun = time.monotonic()
     over = fault.strike(house, dice)
     taken = house.knock() if fault.hits_matcher else 0.0
+    share = neighbours.share()
+    promised = (PROMISED_BESIDE_S if house.standby else PROMISED_S) if fault.leaves_next else 0.0
     house.venue.until(over, f"over: {fault.name}", PATIENCE_S)
     ended = time.monotonic()
     house.check_clients()
-    return Strike(fault.name, begun, ended, taken, fault.kills, fault.outcome)
+    return Strike(
+        fault.name,
+        begun,
+        ended,
+        taken,
+        fault.kills,
+        fault.outcome,
+        promised_s=promised,
+        crowd=share,
+    )
 
 
 def season(house: House, plan: Sequence[Fault], seconds: float, record: Record) -> None:

@@ -28,6 +28,8 @@ class Fault:
     """How many processes it kills."""
     hits_matcher: bool = False
     """Whether it is told how long it takes until an order is taken again."""
+    leaves_next: bool = False
+    """Whether a matcher is killed and one that waits behind it lives: then that time is promised."""
     outcome: str = "all back"
     """What it means that it is over, besides that nothing was lost."""
 
@@ -154,7 +156,9 @@ def killing(*victims: str) -> Fault:
     """Return the fault that kills these processes."""
     word = " and ".join(filter(None, (", ".join(victims[:-1]), victims[-1])))
     hits = "matcher" in victims
-    return Fault(f"kill {word}", partial(kill, victims), len(victims), hits_matcher=hits)
+    leaves = hits and not {"spare", "standby"} & set(victims)
+    strike = partial(kill, victims)
+    return Fault(f"kill {word}", strike, len(victims), hits_matcher=hits, leaves_next=leaves)
 
 
 def pausing(victim: str) -> Fault:
@@ -167,11 +171,12 @@ SINGLE = (
     *(killing(name) for name in PROGRAMS), killing("ingress worker"),
     Fault("kill a backend of postgres", kill_backend, 1),
 )  # fmt: skip
+ALL = (*PROGRAMS, "spare")
 SEVERAL = (
     killing("matcher", "writer"),
     killing("ingress", "postgres"),
     killing("snapshotter", "broadcaster", "office", "relay"),
-    Fault("kill all but the supervisor", partial(kill, PROGRAMS), len(PROGRAMS), hits_matcher=True),
+    Fault("kill all but the supervisor", partial(kill, ALL), len(ALL), hits_matcher=True),
 )
 PAUSES = tuple(
     pausing(name) for name in ("matcher", "writer", "ingress worker", "broadcaster", "postgres")
@@ -192,5 +197,6 @@ FULL_DISK = (
     ),
     Fault("kill matcher, its disk is full", kill_on_a_full_disk, 1, hits_matcher=True),
 )
-SUPERVISOR = Fault("kill the supervisor", kill_supervisor, 1 + len(PROGRAMS), hits_matcher=True)
+SUPERVISOR = Fault("kill the supervisor", kill_supervisor, 1 + len(ALL), hits_matcher=True)
+SPARE = (killing("spare"), killing("matcher", "spare"))
 STANDBY = (killing("standby"), killing("matcher", "standby"))

@@ -22,8 +22,9 @@ SMALL_DISK = 1 << 30
 WORKERS = 2
 _ENVIRON = {
     "OPENBOURSE_REST_WORKERS": str(WORKERS),
-    # A request that was in the matcher when it died is answered "unknown" only after this time.
+    # A request that finds the journal's disk full is answered "unknown" only after this time.
     "OPENBOURSE_REST_ANSWER_TIMEOUT_S": "1",
+    "OPENBOURSE_MATCHER_SPARE": "true",
     "OPENBOURSE_MATCHER_SILENCE_S": "0.5",
     "OPENBOURSE_SUPERVISION_STOPPED_LIMIT_S": str(STOPPED_LIMIT_S),
     "OPENBOURSE_JOURNAL_SNAPSHOT_EVERY_S": "5",
@@ -112,13 +113,13 @@ class House:
         return taken
 
     def is_whole(self) -> bool:
-        """Whether every process does its work, and there is a standby, if there shall be one."""
+        """Whether every process does its work, and there is a standby or a spare behind the matcher."""
         told = self.venue.status()
         workers = next(one for one in told["processes"] if one["name"] == "ingress")["workers"]
         if told["state"] != "running" or len(workers) != WORKERS:
             return False
         roles = {one["role"] for one in told["processes"] if one["name"].startswith("matcher")}
-        return not self.standby or roles == {"primary", "standby"}
+        return roles == {"primary", "standby" if self.standby else "spare"}
 
     def pid(self, victim: str) -> int:
         """Return the pid of a process by its name or by what it does; 0 while there is none."""
@@ -126,8 +127,8 @@ class House:
         if victim == "ingress worker":
             workers = next(one for one in found if one["name"] == "ingress")["workers"]
             return int(workers[0]) if workers else 0
-        if victim in ("matcher", "standby") and self.standby:
-            role = "primary" if victim == "matcher" else "standby"
+        if victim in ("matcher", "standby", "spare"):
+            role = "primary" if victim == "matcher" else victim
             return next((int(one["pid"]) for one in found if one["role"] == role), 0)
         return next(int(one["pid"]) for one in found if one["name"] == victim)
 

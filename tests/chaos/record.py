@@ -9,6 +9,8 @@ import numpy as np
 from tests.chaos.load import Told
 
 CALM = "no fault"
+CROWDED = 0.25
+"""When others have more of the processors, a time that is too long says nothing of the exchange."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class Strike:
     taken: float = 0.0
     kills: int = 0
     outcome: str = ""
+    promised_s: float = 0.0
+    """Within which time an order must be taken again; 0: that is not promised."""
+    crowd: float = 0.0
+    """Which part of all processors other people's programs had until then."""
 
 
 @dataclass
@@ -65,10 +71,22 @@ class Record:
         """What is wrong; nothing, if all is well."""
         self.notes: list[str] = []
         self._now: list[Strike] = []
+        self._promised = self._kept = 0
 
     def add(self, strike: Strike) -> None:
-        """Note a fault of the present season."""
+        """Note a fault of the present season; an order that is taken too late is wrong, if that can be judged."""
         self._now.append(strike)
+        if not strike.promised_s:
+            return
+        self._promised += 1
+        seconds = strike.taken - strike.begun
+        if seconds <= strike.promised_s:
+            self._kept += 1
+        elif strike.crowd < CROWDED:
+            self.found.append(
+                f"{self.season}, {strike.name}: the first order was taken after {seconds:.2f} s, "
+                f"{strike.promised_s:g} s are promised; others had {strike.crowd:.0%} of the processors"
+            )
 
     def calm(self, begun: float, ended: float) -> None:
         """Note a time without a fault."""
@@ -87,6 +105,13 @@ class Record:
                 under_way = (begun >= one.begun) & (done < one.ended)
             row.latencies += (done - begun)[under_way].tolist()
         self._now = []
+        if self._promised:
+            self.notes.append(
+                f"{self.season}: the first order was taken in the promised time after {self._kept} of "
+                f"{self._promised} kills of the matcher; those in which others had {CROWDED:.0%} of the "
+                "processors or more are not held against it"
+            )
+        self._promised = self._kept = 0
         self.notes.append(
             f"{self.season}: {len(told.acknowledged):,} orders acknowledged, {len(told.cancelled):,} "
             f"cancelled; {told.unknown:,} requests without a clear answer ({told.timed_out:,} of them "

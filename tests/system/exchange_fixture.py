@@ -51,6 +51,8 @@ class Exchange:
             "OPENBOURSE_CALENDAR_FILE": str(ALWAYS_OPEN),
             # Simulated traders would take part in what a test means to be two people's business.
             "OPENBOURSE_MARKET_RATE": "0",
+            # A second of a core at every start, for the few tests in which a matcher dies.
+            "OPENBOURSE_MATCHER_SPARE": "false",
         }
         self._environ = {**os.environ, **own, **environ}
         self.child: subprocess.Popen[bytes] | None = None

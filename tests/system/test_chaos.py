@@ -34,10 +34,11 @@ def played(house: House, *plan: faults.Fault) -> Record:
 
 def test_nothing_is_lost_when_everything_dies_and_the_doors_are_fed_nonsense(house: House) -> None:
     everything = faults.SEVERAL[-1]
-    record = played(house, *faults.OTHERS, faults.SINGLE[-1], everything)
+    plan = (*faults.OTHERS, faults.killing("matcher"), faults.SINGLE[-1], everything)
+    record = played(house, *plan)
     assert record.found == []
-    assert record.kills == 1 + everything.kills
-    assert len(record.rows) == 1 + len(faults.OTHERS) + 2
+    assert record.kills == 2 + everything.kills
+    assert len(record.rows) == 1 + len(plan)
 
 
 def test_nothing_is_lost_when_the_disk_of_the_journal_is_full(house: House) -> None:

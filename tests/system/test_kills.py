@@ -14,6 +14,7 @@ from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 KILLS = 3
+ENVIRON = {"OPENBOURSE_MATCHER_SPARE": "true"}
 _FLOWS = itertools.count()
 
 

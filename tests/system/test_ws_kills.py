@@ -24,7 +24,10 @@ from tests.system.exchange_fixture import ROOT, Exchange
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 PATIENCE_S = 60.0
 ANSWER_TIMEOUT_S = 60
-ENVIRON = {"OPENBOURSE_REST_ANSWER_TIMEOUT_S": str(ANSWER_TIMEOUT_S)}
+ENVIRON = {
+    "OPENBOURSE_REST_ANSWER_TIMEOUT_S": str(ANSWER_TIMEOUT_S),
+    "OPENBOURSE_MATCHER_SPARE": "true",
+}
 DEPOSITS = ("BTC=100", "USDT=10000000", "ETH=1000")
 _NAMES = itertools.count()
 DOCUMENT = ROOT / "docs" / "ws-api.md"
