@@ -85,7 +85,7 @@ class Edge:
             status = follower.engine.blocks["status"]
             status["ready"] = self._state()
             status["heartbeat_ns"] = clock.wall_ns()
-            self._life.service.beat(**self._facts(follower.engine))
+            self._life.service.beat_with(self._facts)
 
     def close(self) -> None:
         """End everything; the copy is whole up to where it is."""
@@ -141,7 +141,7 @@ class Edge:
         engine.publish()
         engine.blocks["status"]["heartbeat_ns"] = clock.wall_ns()
         self._life.announce(engine)
-        self._life.service.ready(**self._facts(engine))
+        self._life.service.ready(**self._facts())
 
     def _forward(self, doors: _Doors) -> None:
         """Hand over what workers ask for. What nobody takes ends there as status unknown."""
@@ -156,9 +156,11 @@ class Edge:
         self._follower.engine.publish()
         self._doors.outbox.tell(to_edge(events, self._follower.number))
 
-    def _facts(self, engine: Engine) -> dict[str, object]:
+    def _facts(self) -> dict[str, object]:
         """Return what the supervisor should know."""
-        status, outbox = engine.blocks["status"][0], self._doors and self._doors.outbox
+        assert self._follower.engine
+        assert self._doors
+        status, outbox = self._follower.engine.blocks["status"][0], self._doors.outbox
         return {
             "role": "edge",
             "seq": int(status["seq"]),
@@ -166,7 +168,7 @@ class Edge:
             "behind": max(0, self._follower.end_seq - self._follower.next_seq),
             "away": self._state() == BEHIND,
             "dropped_commands": self._dropped,
-            "dropped_replies": outbox.dropped_replies if outbox else 0,
+            "dropped_replies": outbox.dropped_replies,
         }
 
 

@@ -232,7 +232,7 @@ def serve(service: Service, settings: Settings) -> None:
         try:
             status = board.current()["status"]
         except NotPublished:
-            service.beat(**gate.facts())
+            service.beat_with(gate.facts)
             continue
         if board.epoch != epoch:
             epoch = board.epoch
@@ -240,7 +240,7 @@ def serve(service: Service, settings: Settings) -> None:
         turned_ns = clock.wall_ns() - int(status["heartbeat_ns"][0])
         is_open = int(status["ready"][0]) == READY and turned_ns < STANDS_STILL_NS
         has_more = gate.turn(int(status["seq"][0]) + 1, is_open=is_open)
-        service.beat(**gate.facts())
+        service.beat_with(gate.facts)
     for one in (wire, orders, market):
         one.close()
     guard.close()
