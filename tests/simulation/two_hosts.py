@@ -32,6 +32,7 @@ from runtime.journal import Journal, JournalLock, Policy
 from runtime.lease import Keeper, Lease, Standing, copy_id
 from runtime.replay import JournalReader
 from runtime.segments import Sync, segments_in
+from tests.simulation.calm import turn_until
 from tests.simulation.two_hosts_parts import AskEnd, Books, Line, ServeEnd
 from tests.simulation.two_hosts_planted import Planted
 from tests.simulation.world import CAPACITIES
@@ -40,7 +41,7 @@ MS = 1_000_000
 LOG = logging.getLogger("simulation.two_hosts")
 LOG.disabled = True
 POLICY = Policy(Sync.OFF, interval_ns=0, segment_bytes=1 << 14)
-STORM_TURNS, CALM_TURNS = 600, 4_000
+STORM_TURNS = 600
 _STEP_MS = (1, 20)
 
 
@@ -295,11 +296,7 @@ class World:
         return row is None or row.holder == host._copy
 
     def _until(self, done: Callable[[], bool]) -> None:
-        for _ in range(CALM_TURNS):
-            self._turn()
-            if done():
-                return
-        raise AssertionError(f"it does not come back: {self.books.row}")
+        turn_until(done, self._turn, lambda: self.books.row)
 
     def _are_together(self) -> bool:
         """Whether one is in charge, and the lease says that the other has everything."""

@@ -19,6 +19,7 @@ from runtime.journal import Disk, Policy
 from runtime.segments import Sync, segments_in
 from runtime.snapshot import snapshots_in
 from supervision.states import ALIVE, WORKING, Due, State
+from tests.simulation.calm import turn_until
 from tests.simulation.database import SimDatabase
 from tests.simulation.disk import SimDisk
 from tests.simulation.faults import Fate, Killed, PowerLost, Rates
@@ -38,8 +39,6 @@ from tests.simulation.wires import SimWire
 TRADERS = 4
 FUNDS = 50_000
 STORM_TURNS = 250
-CALM_TURNS = 4_000
-"""All must be back by then, which takes some hundred turns."""
 _PAUSE_NS = 200_000_000
 _BEGIN_NS = 1_800_000_000 * 10**9
 _WIRE_LIMITS = (6, 40, 1000)
@@ -236,11 +235,7 @@ class World:
             trader.may_ask = until
 
     def _until(self, done: Callable[[], bool]) -> None:
-        for _ in range(CALM_TURNS):
-            self._turn()
-            if done():
-                return
-        raise AssertionError(f"it does not come back: {self._standing()}")
+        turn_until(done, self._turn, self._standing)
 
     def _are_all_back(self) -> bool:
         return self.matcher.is_ready and all(
