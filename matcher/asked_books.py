@@ -30,26 +30,23 @@ class AskedBooks:
     def turn(self) -> None:
         """Publish what is due now."""
         listed = int(self._status["instruments"][0])
-        self._make_deep_snapshots(listed)
-        self._make_queue_snapshot(listed)
+        # Nearly always nobody asks; counting is the cheapest look at an array.
+        if np.count_nonzero(self._deep_words[:listed]):
+            self._make_deep_snapshots(listed)
+        if np.count_nonzero(self._queue_words[:listed]):
+            self._make_queue_snapshot(listed)
 
     def _make_deep_snapshots(self, listed: int) -> None:
-        asked = self._deep_words[:listed]
-        if not np.count_nonzero(asked):
-            return
-        for instrument in np.flatnonzero(asked)[:DEEP_A_TURN]:
+        for instrument in np.flatnonzero(self._deep_words[:listed])[:DEEP_A_TURN]:
             # Cleared first: what is asked for from here on is asked of the next turn.
             self._deep_words[instrument] = 0
             self._engine.publish_deep(int(instrument))
 
     def _make_queue_snapshot(self, listed: int) -> None:
-        asked = self._queue_words[:listed]
-        if not np.count_nonzero(asked):
-            return
         began_ns = clock.steady_ns()
         if began_ns < self._queues_from_ns:
             return
-        instrument = int(np.flatnonzero(asked)[0])
+        instrument = int(np.flatnonzero(self._queue_words[:listed])[0])
         self._queue_words[instrument] = 0
         self._engine.publish_queues(instrument)
         now_ns = clock.steady_ns()
