@@ -47,7 +47,7 @@ def settle(folder: Path, asked: Capacities) -> Capacities:
     CorruptJournal when they are not known any more.
     """
     if not segments_in(folder):
-        _write(_file(folder), asked)
+        keep(folder, json.dumps(asdict(asked), indent=1).encode())
         return asked
     found = recorded(folder)
     settable = [one.name for one in fields(Core)] + ["dedupe_window_ns"]
@@ -82,10 +82,12 @@ def _file(folder: Path) -> Path:
     return folder / FILE
 
 
-def _write(path: Path, capacities: Capacities) -> None:
+def keep(folder: Path, content: bytes) -> None:
+    """Have the file of capacities hold this, all of it, before any command is journaled under them."""
+    path = _file(folder)
     draft = path.with_suffix(".draft")
-    with draft.open("w") as file:
-        json.dump(asdict(capacities), file, indent=1)
+    with draft.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher.capacity import FILE
+from matcher import capacity
 from matcher.core.engine import Engine
 from matcher.recovery import apply
 from matcher.replicas import BEAT_NS, Asking
@@ -147,8 +147,10 @@ class Follower:
     def _hear(self, frame: Frame) -> bool:
         """Do what a frame says; True when it is to be confirmed."""
         is_beat = frame.word in (Word.BEAT, Word.SHUT)
-        if self.journal and frame.epoch < self.journal.place.head.epoch and is_beat:
-            # One from before: it does not know yet that it is not in charge any more.
+        is_said_now = frame.word is not Word.BATCHES
+        if self.journal and frame.epoch < self.journal.place.head.epoch and is_said_now:
+            # One from before: it does not know yet that it is not in charge any more. Least of all may it
+            # have this copy put aside for what it does not know.
             return False
         self.heard_ns = clock.steady_ns()
         if frame.word is Word.WELCOME:
@@ -172,7 +174,7 @@ class Follower:
     def _begin(self, frame: Frame) -> None:
         if self.journal is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._folder / FILE).write_bytes(frame.body)
+            capacity.keep(self._folder, frame.body)
             self.journal = Journal(self._folder, None, self._policy, journal_id=frame.journal_id)
             self.engine = self._make_engine()
         self._welcome = frame.next_seq == self.next_seq

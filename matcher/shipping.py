@@ -58,7 +58,8 @@ class Shipment:
                 yield from self._check(next_seq)
             elif (self.sent_seq - max(has_seq, self._asked.next_seq)) * RECORD < WINDOW:
                 yield from self._next(next_seq)
-        except CorruptJournal as error:
+        except (CorruptJournal, FileNotFoundError) as error:
+            # Also one that was cleared away between being found and being opened.
             yield self._end(Word.REFUSED, str(error).encode())
 
     def _check(self, next_seq: int) -> Iterator[Frame]:

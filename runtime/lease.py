@@ -12,17 +12,20 @@ it the holder's session holds an advisory lock: a holder that died has none any 
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 
+_T = TypeVar("_T")
 _KEY = 0x0B0E
 """The advisory lock of a holder."""
 _NAME = "openbourse lease"
 _TIMEOUT_S = 2
+ANSWER_S = 1.5 * _TIMEOUT_S
+"""A statement that the server itself has not ended by then will not be answered."""
 _LOOK_S = 0.25
 """How often a holder looks whether it still is one."""
 FENCED_WITHIN_S = _LOOK_S + 2 * _TIMEOUT_S
@@ -52,6 +55,19 @@ class Standing(NamedTuple):
     """The database's process that serves the holder."""
 
 
+class _Session(psycopg.Connection[tuple[Any, ...]]):
+    """A session that waits for no answer longer than ANSWER_S.
+
+    The server's own limits need a server that runs: one that stands still takes statements, and says nothing.
+    """
+
+    def wait(
+        self, gen: Generator[Any, Any, _T], interval: float = 0.1, timeout: float | None = None
+    ) -> _T:
+        """Run a step of the protocol to its end, or raise OperationalError."""
+        return super().wait(gen, interval, ANSWER_S if timeout is None else timeout)
+
+
 class Lease:
     """One session with the database that keeps the lease.
 
@@ -60,7 +76,7 @@ class Lease:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._session: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._session: _Session | None = None
 
     def standing(self) -> Standing | None:
         """Return how it stands; None: nobody has had it yet."""
@@ -150,7 +166,7 @@ class Lease:
     def _reached(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
         try:
             if self._session is None:
-                self._session = psycopg.connect(
+                self._session = _Session.connect(
                     self._dsn,
                     autocommit=True,
                     connect_timeout=_TIMEOUT_S,
@@ -205,11 +221,15 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Look, and declare what is wished, until `end`."""
-        while not self._ended and not self.lost:
-            self.turn()
-            self._wake.wait(_LOOK_S)
-            self._wake.clear()
-        self._lease.close()
+        try:
+            while not self._ended and not self.lost:
+                self.turn()
+                self._wake.wait(_LOOK_S)
+                self._wake.clear()
+        finally:
+            # Who cannot look any more may not believe that it still has the lease.
+            self.lost = self.lost or not self._ended
+            self._lease.close()
 
     def turn(self) -> None:
         """Do one round; a database that is away is tried again in the next."""

@@ -1,9 +1,11 @@
 """A copy on another host: the same digests batch by batch, whatever the wire does to it, or none at all."""
 
 import logging
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -305,6 +307,64 @@ def test_one_from_before_is_confirmed_nothing(hosts: Hosts) -> None:
     hosts.line.to_standby.append(Frame(Word.BEAT, copy.next_seq, epoch=1).pack())
     hosts.follower.turn(0)
     assert not any(unpack(content).word is Word.RECEIPT for _, content in hosts.line.to_primary)
+
+
+@pytest.mark.parametrize("word", [Word.DIVERGED, Word.REFUSED, Word.WELCOME])
+def test_one_from_before_cannot_have_this_copy_put_aside(hosts: Hosts, word: Word) -> None:
+    hosts.trade(5)
+    hosts.live_until_whole()
+    copy = hosts.follower.journal
+    assert copy
+    copy.begin_epoch(2)
+    heard_ns = hosts.follower.heard_ns
+    hosts.clock.now_ns += 10 * MS
+    hosts.line.to_standby.append(Frame(word, copy.next_seq, epoch=1).pack())
+    hosts.follower.turn(0)
+    assert hosts.follower.heard_ns == heard_ns
+    # From who is in charge now the same word counts.
+    hosts.line.to_standby.append(Frame(Word.DIVERGED, copy.next_seq, epoch=2).pack())
+    with pytest.raises(Diverged):
+        hosts.follower.turn(0)
+
+
+def test_the_capacities_are_on_disk_before_anything_is_journaled_under_them(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = hosts.source.capacities
+    synced: list[bytes] = []
+    really = os.fsync
+
+    def sync(descriptor: int) -> None:
+        really(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.parent == hosts.folder:
+            synced.append(path.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", sync)
+    begun: list[bytes] = []
+
+    def begin(folder: Path, *args: Any, **named: Any) -> Journal:
+        begun.append((folder / capacity.FILE).read_bytes())
+        assert whole in synced
+        return Journal(folder, *args, **named)
+
+    monkeypatch.setattr(follower, "Journal", begin)
+    hosts.trade(2)
+    hosts.live_until_whole()
+    assert begun == [whole]
+
+
+def test_a_segment_that_goes_while_it_is_sent_is_said_and_ends_nobody(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.trade(5)
+
+    def vanish(path: Path) -> memoryview:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("runtime.replay._map", vanish)
+    with pytest.raises(BadConfiguration, match="sends no journal"):
+        hosts.live(1000)
 
 
 def test_every_segment_says_under_which_lease_it_was_written(hosts: Hosts) -> None:

@@ -1,8 +1,13 @@
 """The lease in a real database: one of two gets it, by what its copy has, and who lost it is told."""
 
+import os
+import signal
+import time
+
 import psycopg
 import pytest
 
+from runtime import lease
 from runtime.lease import Away, Keeper, Lease, copy_id
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -159,3 +164,32 @@ def test_a_database_that_cannot_be_reached_is_away():
 def test_a_copy_keeps_its_id_and_a_new_one_has_another(tmp_path):
     mine = copy_id(tmp_path / "journal")
     assert copy_id(tmp_path / "journal") == mine != copy_id(tmp_path / "other")
+
+
+def test_a_database_that_stands_still_is_away_and_not_waited_for(two, database):
+    one, _ = two
+    begun(one)
+    with psycopg.connect(database, autocommit=True) as session:
+        stopped = one.standing().backend
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            asked = time.monotonic()
+            with pytest.raises(Away):
+                one.keep(1)
+            assert time.monotonic() - asked < 2 * lease.ANSWER_S
+            # Nobody else has been given it meanwhile, and a new session has it again in time.
+            assert one.standing().holder == A
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        assert session.execute("select 1").fetchone() == (1,)
+    assert one.keep(1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_keeper_that_cannot_look_any_more_has_lost_the_lease(two):
+    one, _ = two
+    keeper = Keeper(one, begun(one))
+    keeper.turn = lambda: 1 // 0
+    keeper.start()
+    keeper.join(10)
+    assert keeper.lost
