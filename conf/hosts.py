@@ -58,6 +58,7 @@ class Edge:
     source: str = setting(
         "",
         "host:port: this host takes orders for the exchange there, keeps a copy of its journal, and "
-        "matches nothing itself; it needs `database.dsn` and the other's `database.key_file`",
+        "matches nothing itself; it needs `database.dsn` and the other's `database.key_file`. Two, with a "
+        "comma: of a pair of which one stands by",
     )
-    source_key: str = setting("", "the public key of the exchange there")
+    source_key: str = setting("", "the public key of the exchange there; of two, in the same order")

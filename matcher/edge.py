@@ -61,7 +61,7 @@ class Edge:
         self._follower = life.follower(wire, copy_id(life.folder), self._tell)
         self._doors: _Doors | None = None
         self._is_silent = False
-        self._came_ns = 0
+        self._came_ns = self._well_ns = clock.steady_ns()
         self._dropped = 0
 
     def turn(self) -> None:
@@ -98,15 +98,23 @@ class Edge:
             self._follower.journal.close()
 
     def _note_silence(self) -> None:
-        """Log once that the exchange is away, and that it is there again; come again while it is."""
-        is_silent = self._follower.silence_ns() > SILENCE_NS
-        if is_silent and clock.steady_ns() - self._came_ns > SILENCE_NS:
-            self._came_ns = clock.steady_ns()
+        """Log once that the exchange is away, and that it is there again; come again while it is.
+
+        Of several it may be another one that is in charge, also when this one takes no orders.
+        """
+        follower, settings = self._follower, self._life.settings
+        is_silent = follower.silence_ns() > SILENCE_NS
+        now_ns = clock.steady_ns()
+        if follower.is_open and not is_silent:
+            self._well_ns = now_ns
+        is_elsewhere = "," in settings.edge.source and now_ns - self._well_ns > SILENCE_NS
+        if (is_silent or is_elsewhere) and now_ns - self._came_ns > SILENCE_NS:
+            self._came_ns = now_ns
             self._wire.come_again()
         if is_silent == self._is_silent:
             return
         self._is_silent = is_silent
-        log, source = self._life.service.log, self._life.settings.edge.source
+        log, source = self._life.service.log, settings.edge.source
         if is_silent:
             log.warning(
                 "nobody answers at %s: nobody is there, or the key of this host is not trusted with orders "
@@ -200,14 +208,17 @@ def _wire(settings: Settings) -> Visitor:
     Raises: BadConfiguration.
     """
     edge = settings.edge
-    if not is_key(edge.source_key):
+    places, public = edge.source.split(","), edge.source_key.split(",")
+    if len(places) != len(public) or not all(map(is_key, public)):
         raise BadConfiguration(
-            "edge.source_key must be the public key of the exchange: `openbourse keys show` there tells it"
+            "edge.source_key must be the public key of the exchange, one for each place in edge.source: "
+            "`openbourse keys show` there tells it"
         )
     try:
-        place = place_of("edge.source", edge.source)
-        keys = Keys(settings.curve_folder)
-        return Visitor(keys, edge.source_key, place, endpoints.GATE.limit)
+        counters = [
+            (key, place_of("edge.source", place)) for key, place in zip(public, places, strict=True)
+        ]
+        return Visitor(Keys(settings.curve_folder), counters, endpoints.GATE.limit)
     except (NoKeys, CannotListen) as error:
         raise BadConfiguration(str(error)) from error
 

@@ -232,6 +232,9 @@ def serve(service: Service, settings: Settings) -> None:
         try:
             status = board.current()["status"]
         except NotPublished:
+            # It stands by, or is only starting: whoever has come hears nothing, and goes elsewhere.
+            for _ in wire.drain(_FRAMES):
+                pass
             service.beat_with(gate.facts)
             continue
         if board.epoch != epoch:

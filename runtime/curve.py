@@ -8,7 +8,7 @@ who may are in a list of their own, `edges.json`. Like `runtime/sockets.py`, non
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zmq
@@ -205,23 +205,31 @@ class Counter(Serve):
 
 
 class Visitor(Ask):
-    """The connecting end of such a wire. Nothing is kept for a counter that is not there."""
+    """The connecting end of such a wire; `counters`: the public keys and places of those who may be there.
 
-    def __init__(self, keys: Keys, server_key: str, place: str, limit: int) -> None:
+    It is with one of them at a time, first with the first. Nothing is kept for a counter that is not there.
+    """
+
+    def __init__(self, keys: Keys, counters: Sequence[tuple[str, str]], limit: int) -> None:
         super().__init__(limit)
-        self._about = keys, server_key, place, limit
+        self._keys, self._counters, self._limit = keys, counters, limit
+        self._turns = 0
         self._enter()
 
     def come_again(self) -> None:
-        """Connect anew: ZeroMQ itself does not try again where a key was refused, and it may be trusted now."""
+        """Connect anew, to the next one of several.
+
+        ZeroMQ itself does not try again where a key was refused, and it may be trusted now.
+        """
         self._socket.close(0)
-        super().__init__(self._about[-1])
+        super().__init__(self._limit)
+        self._turns += 1
         self._enter()
 
     def _enter(self) -> None:
-        keys, server_key, place, limit = self._about
-        _tune(self._socket, limit)
-        _call(self._socket, keys, server_key)
+        server_key, place = self._counters[self._turns % len(self._counters)]
+        _tune(self._socket, self._limit)
+        _call(self._socket, self._keys, server_key)
         self.connect(f"tcp://{place}")
 
 

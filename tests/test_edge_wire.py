@@ -29,7 +29,7 @@ class Wire:
         """A host that comes, and its public key."""
         keys = Keys(self.folder / name)
         public = keys.make()
-        return Visitor(keys, self.keys.own()[0].decode(), self.place, LIMIT), public
+        return Visitor(keys, [(self.keys.own()[0].decode(), self.place)], LIMIT), public
 
     def close(self) -> None:
         self.counter.close()

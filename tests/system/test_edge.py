@@ -18,6 +18,7 @@ from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
 from tests.system.exchange_fixture import Exchange
 from tests.system.test_host_namespaces import NotAllowed, free_port, ip, joined
+from tests.system.test_ws_kills import api
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 SYMBOL = "BTCUSDT"
@@ -176,6 +177,17 @@ def test_lists_replacements_and_candles_work_at_the_edge(hosts: Hosts) -> None:
     hosts.here.signed("DELETE", "/api/v3/openOrders", hosts.bob, symbol=SYMBOL)
     assert hosts.open_ids(hosts.here, hosts.bob) == set()
     assert hosts.here.public("/api/v3/klines", symbol=SYMBOL, interval="1m")
+
+
+def test_the_websocket_api_trades_and_tells_at_the_edge(hosts: Hosts) -> None:
+    with api(hosts.edge, hosts.bob) as socket:
+        socket.ask("userDataStream.subscribe.signature")
+        order = socket.ask("order.place", **ORDER, side="SELL", price="65000.00")
+        about = {"symbol": SYMBOL, "orderId": order["orderId"]}
+        assert socket.ask("order.status", **about)["status"] == "NEW"
+        assert socket.ask("order.cancel", **about)["status"] == "CANCELED"
+        while [event["x"] for event in socket.events if "x" in event][-1:] != ["CANCELED"]:
+            assert socket.take()
 
 
 def test_a_revoked_key_is_refused_at_the_edge_when_the_command_returns(hosts: Hosts) -> None:
