@@ -17,7 +17,8 @@ from crowd.fair_value import FairValue
 from crowd.intents import Intent, Listing, Outcome, Place, Style, View
 from protocol.terms import SessionPhase
 
-ORDERS_A_ROUND = 100
+ORDERS_A_ROUND = 400
+"""At most, in all markets together: in larger rounds an order costs less, but traders see less often."""
 LONGEST_ROUND_S = 0.1
 _IDLE_COST = 0.05
 """What a turn without an order takes from the budget: a round ends although nobody wants anything."""
@@ -57,7 +58,12 @@ class _Market:
         kinds = [kind for kind, count in traders.KINDS.items() for _ in range(count)]
         self.desks = [Desk(number, self.chance, numbers) for number in range(len(kinds))]
         self.turns = [traders.turn_of(kind) for kind in kinds]
-        self.most_turns = [traders.TURNS_A_ROUND.get(kind, 1) for kind in kinds]
+        turns = [
+            n for n, kind in enumerate(kinds) for _ in range(traders.TURNS_A_ROUND.get(kind, 1))
+        ]
+        self._makers = [number for number in turns if number < traders.MAKERS]
+        self._others = [number for number in turns if number >= traders.MAKERS]
+        """Who may act in a round, as often as he may."""
         self.call_turns = {phase: traders.join_call(style) for phase, style in _CALLS.items()}
         self.credit = 0.0
 
@@ -72,15 +78,12 @@ class _Market:
         """
         self.credit += budget * min(scene.storm, 5.0)
         intents: list[Intent] = []
-        left = self.most_turns.copy()
-        turns = sum(left)
-        while self.credit >= 1 and turns:
-            number = self._who()
-            if not left[number]:
-                self.credit -= _IDLE_COST
-                continue
-            left[number] -= 1
-            turns -= 1
+        makers, others = self._makers.copy(), self._others.copy()
+        chance = self.chance.random
+        while self.credit >= 1 and (makers or others):
+            # Makers act as often as all the others together, as long as there are some who have not yet.
+            some = makers if makers and (chance() < 0.5 or not others) else others
+            number = some.pop(int(chance() * len(some)))
             turn = self.turns[number]
             if scene.view.phase != SessionPhase.CONTINUOUS:
                 turn = self.call_turns[scene.view.phase]
@@ -89,12 +92,6 @@ class _Market:
             intents += done
         self.credit = min(self.credit, ORDERS_A_ROUND)
         return intents
-
-    def _who(self) -> int:
-        # Makers act as often as all the others together.
-        if self.chance.random() < 0.5:
-            return self.chance.randrange(traders.MAKERS)
-        return self.chance.randrange(traders.MAKERS, len(self.desks))
 
 
 def _by_trader(intents: Sequence[Intent]) -> list[Intent]:

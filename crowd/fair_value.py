@@ -26,7 +26,8 @@ class FairValue:
         self._home = math.log(price)
         self._at = self._home
         self._daily = daily_volatility
-        self._storm = 0.0
+        # On the average, not in the middle: `storm` is 1 then, so a market begins as lively as it is in the long run.
+        self._storm = _STORM_DEPTH**2 / 2
 
     @property
     def price(self) -> float:

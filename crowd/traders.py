@@ -191,7 +191,7 @@ KINDS: Mapping[str, int] = {
     "reversion": CONTRARIANS,
 }
 """How many of each kind there are in every market."""
-TURNS_A_ROUND: Mapping[str, int] = {"noise": 8}
+TURNS_A_ROUND: Mapping[str, int] = {"noise": 40}
 """How often one of a kind may act before he hears what came of it; once, but for those who do not mind."""
 
 

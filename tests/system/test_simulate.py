@@ -153,3 +153,14 @@ def test_figures_of_simulated_and_recorded_markets_stand_side_by_side(quiet, tmp
     assert lines[0] == "| figure | AMZNUSD | recorded |"
     spread = next(line for line in lines if line.startswith("| spread, median"))
     assert spread.endswith("| 43.38 |")
+
+
+def test_in_large_rounds_nothing_is_asked_that_the_exchange_does_not_take(quiet):
+    done = told(quiet, "--seconds", "4", "--rate", "10000")
+    # A round holds 400, and a trader wants more of it than one batch takes.
+    assert done["orders"] > 2000
+    assert done["refused"] < done["orders"] / 5
+    assert done["restarts"] == 0
+    for symbol in SYMBOLS[:2]:
+        best = quiet.client().public("/api/v3/ticker/bookTicker", symbol=symbol)
+        assert 0 < float(best["bidPrice"]) < float(best["askPrice"])
