@@ -52,6 +52,37 @@ FACTS = {
         "openbourse_dropped_events",
         "Frames of events that the writer's full wire did not take, in this life.",
     ),
+    ("edge", "seq"): ("openbourse_seq", "Last command that was applied."),
+    ("edge", "event_seq"): ("openbourse_event_seq", "Last event that was caused."),
+    ("edge", "away"): (
+        "openbourse_edge_away",
+        "1 while this edge has lost the exchange: no order is taken, no account is shown.",
+    ),
+    ("edge", "behind"): (
+        "openbourse_edge_behind",
+        "Commands that this edge knows of and has not applied.",
+    ),
+    ("edge", "dropped_commands"): (
+        "openbourse_dropped_commands",
+        "Frames of commands that this edge could not hand over, in this life.",
+    ),
+    ("edge", "dropped_replies"): (
+        "openbourse_dropped_replies",
+        "Frames of answers that a full wire did not take, in this life.",
+    ),
+    ("gate", "edges"): ("openbourse_edges", "Edges that are connected."),
+    ("gate", "behind"): (
+        "openbourse_edges_behind",
+        "Commands that the edge which has least has not confirmed.",
+    ),
+    ("gate", "refused_commands"): (
+        "openbourse_gate_refused_commands",
+        "Frames of edges with what no edge may hand in, in this life.",
+    ),
+    ("gate", "dropped_commands"): (
+        "openbourse_gate_dropped_commands",
+        "Frames of edges that the matcher's full wire did not take, in this life.",
+    ),
     ("writer", "watermark"): ("openbourse_watermark", "Last event that is in the database."),
     ("snapshotter", "snapshot"): ("openbourse_snapshot_seq", "Command of the newest snapshot."),
 }

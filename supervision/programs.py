@@ -72,7 +72,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         return _at_an_edge(settings), replace(settings, demo=False)
     programs = [
         _kernel(),
-        Program("office", python("office"), renewal=Renewal.PAUSE),
+        _office(),
     ]
     store: tuple[str, ...] = ()
     if settings.matcher.peer and not settings.database.dsn:
@@ -134,6 +134,7 @@ def _at_an_edge(settings: Settings) -> list[Program]:
     edge = Program("edge", python("matcher.edge"), needs=("kernel",), renewal=Renewal.PAUSE)
     return [
         _kernel(),
+        _office(),
         edge,
         _snapshotter("edge"),
         _ingress(settings, "edge"),
@@ -144,6 +145,10 @@ def _at_an_edge(settings: Settings) -> list[Program]:
 def _kernel() -> Program:
     hint = "the first time, and after a change, the core is compiled: up to a minute"
     return Program("kernel", python("matcher.warm_up"), once=True, hint=hint)
+
+
+def _office() -> Program:
+    return Program("office", python("office"), renewal=Renewal.PAUSE)
 
 
 def _snapshotter(needed: str) -> Program:

@@ -1,5 +1,6 @@
 """Two whole hosts: one matches, the other takes orders for it (docs/hosts.md), and what breaks between them."""
 
+import http.client
 import json
 import os
 import signal
@@ -39,6 +40,7 @@ class Hosts:
         self.home = Exchange(folder / "home", "--no-demo", **about)
         about = {**ENVIRON, "OPENBOURSE_EDGE_SOURCE": self.place, "OPENBOURSE_REST_HOST": edge}
         self.edge = Exchange(folder / "edge", **about, OPENBOURSE_WS_HOST=edge)
+        self.edge._environ["OPENBOURSE_OFFICE_HOST"] = edge
         if wire:
             self.edge.prefix = ("ip", "netns", "exec", wire)
 
@@ -195,6 +197,18 @@ def test_a_revoked_key_is_refused_at_the_edge_when_the_command_returns(hosts: Ho
     assert hosts.balances(hosts.here, keys)["USDT"][0].startswith("1000.")
     hosts.home.asked("account", "key", "revoke", keys.api_key)
     assert "-2015" in str(refusal(lambda: hosts.balances(hosts.here, keys)))
+
+
+def test_both_ends_of_the_wire_are_metered(hosts: Hosts) -> None:
+    told = {}
+    for name, venue in (("home", hosts.home), ("edge", hosts.edge)):
+        place = venue.status()["office"].removeprefix("http://")
+        door = http.client.HTTPConnection(place, timeout=30)
+        door.request("GET", "/metrics")
+        told[name] = door.getresponse().read().decode().splitlines()
+        door.close()
+    assert {"openbourse_edges 1.0", "openbourse_gate_refused_commands 0.0"} <= set(told["home"])
+    assert {"openbourse_edge_away 0.0", "openbourse_up 1.0"} <= set(told["edge"])
 
 
 def test_the_exchange_is_administered_where_it_matches(hosts: Hosts) -> None:
