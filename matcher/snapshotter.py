@@ -164,7 +164,9 @@ def serve(service: Service, settings: Settings) -> None:
     """Follow and write snapshots until told to stop."""
     policy = settings.journal
     board = Reader(service.run)
+    folder = journal_folder(settings.data_dir)
     try:
+        home = folder.stat().st_ino
         keeper = Snapshotter(
             settings.data_dir,
             lambda journal: DurableReader(journal, service.run, for_books=True),
@@ -177,6 +179,11 @@ def serve(service: Service, settings: Settings) -> None:
     os.nice(_NICE)
     taken_ns = clock.steady_ns()
     while not service.stopping:
+        if not folder.exists() or folder.stat().st_ino != home:
+            service.log.info(
+                "the journal was put aside for another one, which is followed from its begin"
+            )
+            return
         service.beat(snapshot=keeper.last_seq)
         elapsed_s = (clock.steady_ns() - taken_ns) / 1e9
         behind = _seq(board) - keeper.last_seq

@@ -17,6 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
+from protocol.board_reads import Board
+from runtime.shared import Reader
 from tests.system.exchange_fixture import Exchange
 from tests.system.test_host_namespaces import NotAllowed, free_port, ip, joined
 from tests.system.test_ws_kills import api
@@ -40,7 +42,11 @@ class Hosts:
         self.home = Exchange(folder / "home", "--no-demo", **about)
         about = {**ENVIRON, "OPENBOURSE_EDGE_SOURCE": self.place, "OPENBOURSE_REST_HOST": edge}
         self.edge = Exchange(folder / "edge", **about, OPENBOURSE_WS_HOST=edge)
-        self.edge._environ["OPENBOURSE_OFFICE_HOST"] = edge
+        # A killed edge begins with a snapshot and goes on from there.
+        self.edge._environ |= {
+            "OPENBOURSE_OFFICE_HOST": edge,
+            "OPENBOURSE_JOURNAL_SNAPSHOT_EVERY_S": "1",
+        }
         if wire:
             self.edge.prefix = ("ip", "netns", "exec", wire)
 
@@ -244,16 +250,26 @@ def test_a_kill_on_the_way_loses_nothing_that_was_answered(hosts: Hosts, victim:
 
 
 def test_a_copy_that_is_damaged_is_put_aside_and_begun_anew(hosts: Hosts) -> None:
+    snapshots = hosts.edge.data_dir / "snapshots"
+    hosts.agree()
+    seq = int(Board(Reader(hosts.edge.run).current).status()["seq"])
+    # Nothing happens now, so that no other snapshot is on its way.
+    newest = snapshots / f"{seq:012d}.snapshot"
+    hosts.edge.until(newest.exists, "a snapshot of everything", PATIENCE_S)
     (copy, *_) = sorted((hosts.edge.data_dir / "journal").glob("0*"))
     with copy.open("r+b") as file:
         file.seek(1000)
         byte = file.read(1)[0]
         file.seek(1000)
         file.write(bytes([byte ^ 1]))
+    # What is before a snapshot is not read again.
+    for path in snapshots.iterdir():
+        path.unlink()
     os.kill(hosts.edge.process("edge")["pid"], signal.SIGKILL)
     hosts.edge.until(lambda: list(hosts.edge.data_dir.glob("aside-*")), "put aside", PATIENCE_S)
     hosts.heals()
     hosts.agree()
+    hosts.edge.until(lambda: list(snapshots.glob("*.snapshot")), "a snapshot of it", PATIENCE_S)
 
 
 def test_a_stranger_is_refused_and_one_that_takes_the_market_only_is_too(
@@ -277,9 +293,8 @@ def test_a_stranger_is_refused_and_one_that_takes_the_market_only_is_too(
         hosts.home.asked("keys", "trust", "other", key, "--edge")
         other.until(other.is_whole, "let in", PATIENCE_S)
         assert hosts.home.process("gate")["facts"]["edges"] == 2
-        assert hosts.open_ids(other.client(), hosts.alice) == hosts.open_ids(
-            hosts.there, hosts.alice
-        )
+        there, here = (venue.client() for venue in (hosts.home, other))
+        assert hosts.open_ids(here, hosts.alice) == hosts.open_ids(there, hosts.alice)
     finally:
         other.wipe()
 
