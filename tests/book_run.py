@@ -33,7 +33,7 @@ STEP_S = 5.0
 """Trading between two looks at the books."""
 PATIENCE_S = 90.0
 VICTIMS = ("broadcaster", "broadcaster-2", "broadcaster", "broadcaster-2", "matcher")
-ENVIRON = {"OPENBOURSE_WS_WORKERS": "2"}
+ENVIRON = {"OPENBOURSE_WS_WORKERS": "2", "OPENBOURSE_MATCHER_SPARE": "true"}
 
 
 class Follower(threading.Thread):

@@ -197,6 +197,10 @@ def _used(venue: Exchange) -> Iterator[tuple[str, float, float]]:
         yield entry["name"], sum(one[1] for one in found), sum(one[2] for one in found)
 
 
+def _has_spare(venue: Exchange) -> bool:
+    return any(entry["role"] == "spare" for entry in venue.status()["processes"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
@@ -207,12 +211,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         environ: Mapping[str, str] = {
             "OPENBOURSE_MARKET_RATE": str(args.market_rate),
+            "OPENBOURSE_MATCHER_SPARE": "true",
             # What snapshots cost must be in every quarter that is compared.
             "OPENBOURSE_JOURNAL_SNAPSHOT_EVERY_S": str(min(300.0, max(30.0, seconds / 20))),
         }
         venue = Exchange(Path(folder) / "data", **environ)
         try:
             venue.start()
+            venue.until(lambda: _has_spare(venue), "a spare behind the matcher", 120)
             load = Load(venue, args.rest_rate)
             load.start()
             try:
