@@ -38,6 +38,18 @@ _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
 _CLOSE = b"connection: close\r\n\r\n"
 
 
+_last_written: tuple[object, bytes] = (None, b"")
+
+
+def _written(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Write the headers of every answer; the server makes another list of them each second."""
+    global _last_written  # noqa: PLW0603 - one list at a time, for all connections of a worker
+    if headers is not _last_written[0]:
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        _last_written = headers, lines
+    return _last_written[1]
+
+
 class _Ignored:
     """Stands for the event that wakes a reader of the body; nobody reads a lane's body piece by piece."""
 
@@ -227,12 +239,10 @@ class Connection(HttpToolsProtocol):
         cycle.response_complete = True
         if cycle.disconnected or self.transport.is_closing():
             return
-        parts = [STATUS_LINE[reply.status]]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        parts += (reply.head(), _JSON % len(reply.body))
-        parts += (b"\r\n" if cycle.keep_alive else _CLOSE, reply.body)
-        self.transport.write(b"".join(parts))
+        end = b"\r\n" if cycle.keep_alive else _CLOSE
+        common = _written(self.server_state.default_headers)
+        head = STATUS_LINE[reply.status], common, reply.head(), _JSON % len(reply.body), end
+        self.transport.write(b"".join((*head, reply.body)))
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()

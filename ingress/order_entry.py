@@ -7,6 +7,7 @@ combination, decimals. Filters, funds and the market are the matcher's to judge.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ingress import errors
@@ -17,6 +18,8 @@ from ingress.views import PLACES, Instrument
 from protocol.terms import CommandKind, OrdType, StpMode, TimeInForce
 from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
 
+_units_of = lru_cache(maxsize=1 << 14)(to_units)
+"""Prices and quantities of a market come again and again."""
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TO_BASE62 = bytes(_BASE62[byte % 62] for byte in range(256))
 _ID_LENGTH = 22
@@ -187,7 +190,7 @@ def text_id(given: str | None) -> bytes:
 def _units(name: str, text: str, decimals: int, grid: str) -> int:
     """Read decimal text; `grid` names the filter that a finer number fails ("": none does)."""
     try:
-        return to_units(text, decimals)
+        return _units_of(text, decimals)
     except NotDecimal:
         raise errors.illegal(name, DECIMAL) from None
     except Overflow:

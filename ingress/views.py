@@ -8,6 +8,7 @@ Unreadable (`ingress/app.py` answers those with 503).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ PLACES = 8
 """Decimals in every number that a client sees (API section 1)."""
 
 
+_text_of = lru_cache(maxsize=1 << 14)(to_text)
+"""Prices and quantities of a market come again and again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How numbers of one unit are written: they count 10**-decimals, and `places` decimals are shown."""
@@ -38,7 +43,7 @@ class Scale:
 
     def text(self, units: int) -> str:
         """Write a number as clients see it; most numbers in an answer are 0."""
-        return to_text(units, self.decimals, self.places) if units else self.zero
+        return _text_of(units, self.decimals, self.places) if units else self.zero
 
 
 def scale_of(decimals: int) -> Scale:

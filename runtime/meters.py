@@ -76,9 +76,11 @@ class Histogram:
 
     def note(self, duration_ns: int, times: int = 1) -> None:
         """Count one duration, as often as it happened; a clock that went back counts as 0."""
-        duration_ns = min(max(duration_ns, 0), LONGEST_NS)
-        self._cells[self._at + bisect_left(BOUNDS_NS, duration_ns)] += times
-        self._add(duration_ns * times)
+        if not 0 <= duration_ns <= LONGEST_NS:
+            duration_ns = 0 if duration_ns < 0 else LONGEST_NS
+        cells, end = self._cells, self._sum
+        cells[self._at + bisect_left(BOUNDS_NS, duration_ns)] += times
+        cells[end] = (cells[end] + duration_ns * times) & _SUM_MASK
 
     def note_all(self, durations_ns: npt.NDArray[np.int64]) -> None:
         """Count many durations at once."""
