@@ -11,6 +11,7 @@
 #   make page    measure the terminal in a busy market, SECONDS=600
 #   make audit   look for known vulnerabilities                  make sbom    list what is inside
 #   make bench   measure beside the yardsticks                   make fuzz    generated commands on both engines, SECONDS=600
+#   make fuzz-bytes   bytes from outside, into every parser, SECONDS=600
 #   make books   ten minutes of kills while clients keep books from the streams
 #   make chaos   kill, pause, fill and confuse a whole exchange under its clients, MINUTES=5
 
@@ -91,6 +92,11 @@ bench: .venv/for-use
 fuzz: .venv/for-tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
+# Bytes that no parser may let anything but its own refusal escape on, found by what they reach: SECONDS=600.
+.PHONY: fuzz-bytes
+fuzz-bytes: .venv/for-fuzz
+	$(BIN)/python -m tests.fuzz_bytes --seconds $(SECONDS) $(ARGS)
+
 # The state machines of Hypothesis with many more examples than `make test` gives them.
 fuzz-more: .venv/for-tests
 	$(BIN)/pytest -m property --hypothesis-profile=fuzz $(ARGS)
@@ -137,6 +143,10 @@ bounds: .venv/for-tests
 
 .venv/for-tests: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@ .venv/for-use
+
+.venv/for-fuzz: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,fuzz]"
 	@touch $@ .venv/for-use
 
 .venv/for-audit: pyproject.toml | .venv/bin/python

@@ -116,7 +116,8 @@ def _read_any(message: bytes | bytearray) -> Call:
         fields = {name: _text_of_raw(bytes(raw)) for name, raw in (call.params or {}).items()}
     except msgspec.ValidationError:
         raise _explained(message) from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What is passed over unread, as the names in an object are, may be no UTF-8.
         raise WrongMessage(_not_json()) from None
     # A null stands for a parameter that is not there; it is not signed either.
     told = {name: text for name, text in fields.items() if text is not None}

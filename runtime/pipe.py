@@ -57,8 +57,10 @@ class Child:
 
         Raises: ChildFailed.
         """
-        ready, _, _ = select.select([self._out], [], [], timeout_s)
-        if not ready:
+        # Not `select`, which knows no descriptors from 1,024 on.
+        poll = select.poll()
+        poll.register(self._out, select.POLLIN)
+        if not poll.poll(timeout_s * 1000):
             return []
         piece = os.read(self._out, _READ)
         if not piece:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervision import status
+from supervision.pids import is_stopped
 from tests.fake_exchange import Exchange, until
 
 HELD = ("matcher", "has a spare", ())
@@ -82,6 +83,8 @@ def test_a_process_that_dies_with_its_spare_is_started_anew(exchange, number):
     until(lambda: spare(exchange), "a spare")
     first, second = primary(exchange), spare(exchange)
     os.kill(second, number)
+    # A signal takes a moment; one that stands still only later is replaced when its limit is over.
+    until(lambda: number != signal.SIGSTOP or is_stopped(second), "the spare to stand still")
     os.kill(first, signal.SIGKILL)
     until(lambda: primary(exchange) not in (0, first), "a new life")
     until(lambda: spare(exchange), "a spare")

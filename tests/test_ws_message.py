@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ingress.ws_message import read_call
+from ingress.ws_message import WrongMessage, read_call
 from tests.stream_house import played
 from tests.ws_house import sign_hmac, ws_house
 
@@ -149,3 +149,11 @@ def test_the_golden_signature_of_the_dialect_covers_the_sorted_parameters():
 def test_a_null_is_a_parameter_that_is_not_there():
     call = read_call(b'{"method":"x","params":{"a":null,"b":1.50,"c":[1, 2],"d":"\\u00e9"}}')
     assert (call.id, call.fields) == (b"null", {"b": "1.50", "c": "[1, 2]", "d": "é"})
+
+
+def test_a_name_that_is_no_utf8_is_refused_where_it_is_passed_over_unread() -> None:
+    """Found by `make fuzz-bytes`."""
+    message = b'{"id":1,"method":"order.batch","params":{"batchOrders":[{"symb\xffl":"BTCUSDT"}]}}'
+    with pytest.raises(WrongMessage) as told:
+        read_call(message)
+    assert told.value.refusal.code == -1135
