@@ -3,11 +3,14 @@
 `SAMPLES` are right bytes for each, from which `tests/fuzz_bytes.py` goes on.
 """
 
+import itertools
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from broadcaster import control
@@ -93,10 +96,12 @@ def wires(data: bytes) -> None:
 
 
 def market(data: bytes) -> None:
-    """A frame, or a state, of the market as other hosts hear it."""
-    for kind in (market_bus.Frame, market_bus.State):
+    """A frame, or a state, of the market as other hosts hear it; as it comes, and what is packed in it."""
+    for kind, sent in itertools.product(
+        (market_bus.Frame, market_bus.State), (data, zlib.compress(data, 1))
+    ):
         try:
-            market_bus.read(kind, data)
+            market_bus.read(kind, sent)
         except market_bus.WrongVersion:
             continue
 
@@ -163,7 +168,7 @@ def _samples() -> dict[str, list[bytes]]:
             endpoints.frame_of(Event, rows_of(Event, 1)),
             about.pack(),
         ],
-        "market": [market_bus.packed(empty)],
+        "market": [market_bus.packed(empty), msgspec.msgpack.encode(empty)],
         "a_request": [_QUERY, b"symbol=BTCUSDT\n" + _QUERY, b"batchOrders=" + _BATCH],
         "ws_api": [
             b'{"id":"a","method":"order.place","params":{"symbol":"BTCUSDT","price":1.50,"x":[1,null]}}',
