@@ -165,6 +165,8 @@ def serve(service: Service, settings: Settings) -> None:
     policy = settings.journal
     board = Reader(service.run)
     folder = journal_folder(settings.data_dir)
+    if not wait_for_journal(service, folder):
+        return
     try:
         home = folder.stat().st_ino
         keeper = Snapshotter(
@@ -191,6 +193,19 @@ def serve(service: Service, settings: Settings) -> None:
             _take(service, settings, keeper)
             taken_ns = clock.steady_ns()
         time.sleep(_NAP_S)
+
+
+def wait_for_journal(service: Service, folder: Path) -> bool:
+    """Wait until there is one to follow; False: told to stop.
+
+    A copy that was put aside is begun anew when the other host has answered, and that may take a while.
+    """
+    while not (folder / capacity.FILE).exists() and not segments_in(folder):
+        if service.stopping:
+            return False
+        service.progress(waits_for="a journal")
+        time.sleep(_NAP_S)
+    return True
 
 
 def _take(service: Service, settings: Settings, keeper: Snapshotter) -> None:

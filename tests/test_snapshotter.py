@@ -13,7 +13,7 @@ from conf.settings import Settings
 from matcher import recovery, replay_events
 from matcher.core.engine import Engine
 from matcher.recovery import replay_into, restore_newest, snapshot_folder
-from matcher.snapshotter import Snapshotter, Unfaithful
+from matcher.snapshotter import Snapshotter, Unfaithful, wait_for_journal
 from runtime import endpoints, shared, snapshot
 from runtime.durable import DurableReader
 from runtime.journal import Journal
@@ -291,3 +291,32 @@ def test_every_snapshot_leads_to_the_same_state(story: Story) -> None:
         path.unlink()
     assert story.recovered()[1] == 0
     assert np.unique([path.stem for path in paths]).size == len(paths)
+
+
+class Waiting:
+    """A service that makes a file when it has waited long enough, or is told to stop."""
+
+    def __init__(self, makes: Path | None) -> None:
+        self.stopping = False
+        self.makes = makes
+        self.told = 0
+
+    def progress(self, **facts: object) -> None:
+        self.told += 1
+        if self.told == 2 and self.makes:
+            self.makes.parent.mkdir()
+            self.makes.touch()
+        self.stopping = self.told == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"), [("capacities.json", True), ("000000000001.journal", True), ("", False)]
+)
+def test_a_journal_that_was_put_aside_is_waited_for(
+    tmp_path: Path, name: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("matcher.snapshotter._NAP_S", 0.0)
+    folder = tmp_path / "journal"
+    service = Waiting(folder / name if name else None)
+    assert wait_for_journal(service, folder) is is_there
+    assert service.told == (2 if is_there else 3)
