@@ -249,6 +249,25 @@ def test_a_kill_on_the_way_loses_nothing_that_was_answered(hosts: Hosts, victim:
     assert hosts.edge.process("ingress")["restarts"] == 0
 
 
+@pytest.mark.parametrize("name", ["edge", "gate"])
+def test_one_that_stands_still_is_replaced_and_orders_are_taken_again(
+    hosts: Hosts, name: str
+) -> None:
+    house = hosts.edge if name == "edge" else hosts.home
+    first = house.process(name)["pid"]
+    begun = time.monotonic()
+    os.kill(first, signal.SIGSTOP)
+    house.until(lambda: house.process(name)["pid"] not in (0, first), "replaced", PATIENCE_S)
+    assert time.monotonic() - begun < 10
+    hosts.heals()
+    order = hosts.order(hosts.here, hosts.alice, "BUY", "20500.00")
+    assert order["status"] == "NEW"
+    hosts.here.signed(
+        "DELETE", "/api/v3/order", hosts.alice, symbol=SYMBOL, orderId=order["orderId"]
+    )
+    hosts.agree()
+
+
 def test_a_copy_that_is_damaged_is_put_aside_and_begun_anew(hosts: Hosts) -> None:
     snapshots = hosts.edge.data_dir / "snapshots"
     hosts.agree()
