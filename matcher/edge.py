@@ -21,7 +21,7 @@ from matcher.asked_books import AskedBooks
 from matcher.core.engine import Engine
 from matcher.follower import Diverged
 from matcher.life import Life, lock_of
-from matcher.outbox import Outbox
+from matcher.outbox import Outbox, to_waiters
 from protocol.board import BEHIND, READY
 from protocol.layout import Rows
 from runtime import clock, endpoints, shared
@@ -32,7 +32,7 @@ from runtime.market_wire import place_of
 from runtime.replica_frames import Frame, Word
 from runtime.segments import CorruptJournal, WrongVersion
 from runtime.service import BadConfiguration, Service, run
-from runtime.sockets import Publish, Pull, Push, wait_for_any
+from runtime.sockets import Publish, Pull, wait_for_any
 
 STALE_NS = 1_000_000_000
 """How old what is shown of an account may be."""
@@ -137,15 +137,11 @@ class Edge:
         orders.bind(endpoints.address(limits.ORDERS, run))
         market = Publish(limits.MARKET.limit)
         market.bind(endpoints.address(limits.MARKET, run))
-
-        def connect(slot: int) -> Push:
-            wire = Push(limits.REPLIES.limit)
-            wire.connect(endpoints.address(limits.REPLIES, run, slot))
-            return wire
-
         instruments = len(engine.blocks["instruments"])
         words = shared.deep_requests(run, instruments), shared.queue_requests(run, instruments)
-        self._doors = _Doors(orders, Outbox(None, market, connect), AskedBooks(engine, *words))
+        self._doors = _Doors(
+            orders, Outbox(None, market, to_waiters(run)), AskedBooks(engine, *words)
+        )
         engine.publish()
         engine.blocks["status"]["heartbeat_ns"] = clock.wall_ns()
         self._life.announce(engine)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matcher.asked_books import AskedBooks
 from matcher.bootstrap import check_accepted, opening_batches
 from matcher.core.engine import Engine
-from matcher.outbox import Outbox
+from matcher.outbox import Outbox, to_waiters
 from matcher.recovery import apply
 from matcher.replicas import Replicas
 from matcher.sequencer import Sequencer
@@ -264,13 +264,7 @@ def open_wires(run: Path, instruments: int) -> Wires:
     events.connect(endpoints.address(endpoints.EVENTS, run))
     market = Publish(endpoints.MARKET.limit)
     market.bind(endpoints.address(endpoints.MARKET, run))
-
-    def connect(slot: int) -> Push:
-        wire = Push(endpoints.REPLIES.limit)
-        wire.connect(endpoints.address(endpoints.REPLIES, run, slot))
-        return wire
-
-    outbox = Outbox(events, market, connect)
+    outbox = Outbox(events, market, to_waiters(run))
     words = shared.deep_requests(run, instruments), shared.queue_requests(run, instruments)
     return Wires(orders, outbox, *words, Stages(run))
 

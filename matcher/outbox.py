@@ -5,13 +5,15 @@ learns that from a timeout (answers) or from the gap in `event_seq` (everyone el
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from protocol.layout import Rows
 from protocol.records import Event
-from runtime.endpoints import REPLY_SLOTS, frame_of
+from runtime.endpoints import REPLIES, REPLY_SLOTS, address, frame_of
+from runtime.sockets import Push
 
 FRAME_EVENTS = 512
 """A frame ends with the command in which it reaches so many events (160 KiB)."""
@@ -74,6 +76,17 @@ class Outbox:
         if slot not in self._waiters:
             self._waiters[slot] = self._connect(slot)
         self.dropped_replies += self._waiters[slot].send(frame_of(Event, events)) is False
+
+
+def to_waiters(run: Path) -> Callable[[int], Sender]:
+    """Return what connects to the waiter in a slot, on this host."""
+
+    def connect(slot: int) -> Sender:
+        wire = Push(REPLIES.limit)
+        wire.connect(address(REPLIES, run, slot))
+        return wire
+
+    return connect
 
 
 def whole_commands(events: Rows) -> Iterator[Rows]:

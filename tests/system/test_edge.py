@@ -250,21 +250,13 @@ def test_a_kill_on_the_way_loses_nothing_that_was_answered(hosts: Hosts, victim:
 
 
 @pytest.mark.parametrize("name", ["edge", "gate"])
-def test_one_that_stands_still_is_replaced_and_orders_are_taken_again(
-    hosts: Hosts, name: str
-) -> None:
+def test_one_that_stands_still_is_replaced(hosts: Hosts, name: str) -> None:
     house = hosts.edge if name == "edge" else hosts.home
     first = house.process(name)["pid"]
-    begun = time.monotonic()
     os.kill(first, signal.SIGSTOP)
-    house.until(lambda: house.process(name)["pid"] not in (0, first), "replaced", PATIENCE_S)
-    assert time.monotonic() - begun < 10
+    house.until(lambda: house.process(name)["pid"] not in (0, first), "replaced", 10)
     hosts.heals()
-    order = hosts.order(hosts.here, hosts.alice, "BUY", "20500.00")
-    assert order["status"] == "NEW"
-    hosts.here.signed(
-        "DELETE", "/api/v3/order", hosts.alice, symbol=SYMBOL, orderId=order["orderId"]
-    )
+    assert hosts.order(hosts.here, hosts.alice, "BUY", "20500.00")["status"] == "NEW"
     hosts.agree()
 
 
