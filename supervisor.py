@@ -23,6 +23,7 @@ from commands import Refused
 from conf.sections import Office
 from conf.settings import LIVE_FILE, Settings, WrongSetting, load, to_environ
 from runtime import clock, endpoints, log
+from runtime.ports import free_port
 from runtime.postgres import NoPostgres
 from runtime.service import BadConfiguration
 from supervision import claim, page, resources, status
@@ -243,12 +244,13 @@ def _check_machine(settings: Settings) -> None:
 
 def _free_port(door: str, host: str, port: int) -> int:
     try:
-        with socket.create_server((host, port)) as trial:
-            return int(trial.getsockname()[1])
+        port = port or free_port(host)
+        socket.create_server((host, port)).close()
     except OSError as error:
         raise Refused(
             f"cannot listen on {host}:{port} ({error.strerror}); choose another --{door}-port"
         ) from error
+    return port
 
 
 if __name__ == "__main__":

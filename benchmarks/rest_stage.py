@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from conf.sections import Rest, Ws
 from conf.settings import Settings, to_environ
 from runtime import endpoints
+from runtime.ports import free_port
 from runtime.postgres import STOP_SIGNAL, EmbeddedPostgres
 from runtime.shared import NotPublished, Reader
 from writer.migrate import migrate
@@ -131,13 +131,6 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} was not ready within {START_S:g} s")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_ready(run: Path) -> bool:

@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.report import Report, Row, compare
 from benchmarks.rest_load import Load
-from benchmarks.rest_stage import Stage, free_port, stage, wait_until
+from benchmarks.rest_stage import Stage, stage, wait_until
 from benchmarks.ws_load import ask_once, drive_frames, frame_of, open_lines
+from runtime.ports import free_port
 
 CONNECTIONS = 4
 IN_FLIGHT = 32

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from protocol.board import BLOCKS, DEPTH_SLOTS
 from protocol.records import Event
 from protocol.terms import InstrumentTerm, Side
 from runtime.endpoints import MARKET, REPORTS, address, frame_of, run_dir
+from runtime.ports import free_port
 from runtime.service import BAD_CONFIGURATION
 from runtime.shared import Blocks
 from runtime.sockets import Publish, Pull
@@ -200,8 +200,7 @@ def test_a_matcher_restart_that_loses_nothing_leaves_no_hole_for_connected_clien
 
 def test_workers_share_a_port_and_one_that_is_killed_takes_only_its_own_clients_along(matcher):
     matcher.new_life()
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        shared = {"OPENBOURSE_WS_WORKERS": "2", "OPENBOURSE_WS_PORT": str(trial.getsockname()[1])}
+    shared = {"OPENBOURSE_WS_WORKERS": "2", "OPENBOURSE_WS_PORT": str(free_port())}
     names = ("broadcaster", "broadcaster-2")
     children = {matcher.start(name, **shared).pid for name in names}
     told = [matcher.report("ready") for _ in names]

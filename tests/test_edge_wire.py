@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime.curve import EDGES, CannotListen, Counter, Guard, Keys, Visitor
+from runtime.ports import free_port
 from runtime.sockets import wait_for_any
-from tests.system.test_two_hosts import free_port
 
 PATIENCE_S = 20.0
 LIMIT = 100

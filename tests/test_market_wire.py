@@ -15,6 +15,7 @@ from protocol.records import Event
 from runtime.curve import CannotListen, Keys, NoKeys, ask, is_key
 from runtime.market_bus import Frame, Listings, State, frame_of
 from runtime.market_wire import MarketDoor, MarketLink, Unreachable, next_port, place_of
+from runtime.ports import free_port
 
 STATUS = rows_of(Event, 0)
 
@@ -25,14 +26,7 @@ def a_state() -> State:
 
 @pytest.fixture
 def place() -> str:
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as trial:
-            port = trial.getsockname()[1]
-        try:
-            socket.create_server(("127.0.0.1", port + 1)).close()
-        except OSError:
-            continue
-        return f"127.0.0.1:{port}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

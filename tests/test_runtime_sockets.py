@@ -1,6 +1,5 @@
 import asyncio
 import multiprocessing
-import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.ports import free_port
 from runtime.sockets import Ask, Publish, Pull, Push, Serve, Subscribe
 
 DEADLINE_S = 10
@@ -229,8 +229,7 @@ def test_a_wire_with_a_key_is_open_to_those_who_have_it() -> None:
         Ask(100, bytes(range(1, 33))),
         Ask(100),
     )
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        address = f"tcp://127.0.0.1:{trial.getsockname()[1]}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     serve.bind(address)
     for wire in (stranger, plain, friend):
         wire.connect(address)

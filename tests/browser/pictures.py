@@ -10,8 +10,9 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from commands.rest_client import RestClient
+from runtime.ports import free_port
 from tests.browser import chromium
-from tests.browser.conftest import DESK, free_port
+from tests.browser.conftest import DESK
 from tests.browser.trader import Trader
 from tests.system.exchange_fixture import Exchange
 

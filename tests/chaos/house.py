@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from commands.account import create_account
 from commands.rest_client import Keys
 from conf.settings import Settings
+from runtime.ports import free_port
 from tests.chaos.load import Client, Told, first_order, together
 from tests.system.exchange_fixture import Exchange
 from tests.valkey_fixture import Valkey
@@ -45,7 +45,7 @@ class House:
     def __init__(self, folder: Path, clients: int, seed: int) -> None:
         self.folder = folder
         self.valkey = Valkey(folder)
-        ports = _free_ports(3)
+        ports = [free_port() for _ in range(3)]
         # The same doors in every life, as clients expect them.
         words = ("--no-demo", "--rest-port", str(ports[0]), "--ws-port", str(ports[1]))
         own = {**_ENVIRON, "OPENBOURSE_OFFICE_PORT": str(ports[2])}
@@ -191,14 +191,6 @@ class House:
             raise NoSmallDisk(str(error)) from error
         if done.returncode:
             raise NoSmallDisk(done.stderr.strip())
-
-
-def _free_ports(count: int) -> list[int]:
-    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [int(door.getsockname()[1]) for door in doors]
-    for door in doors:
-        door.close()
-    return found
 
 
 def wait_until(moment_s: float) -> None:

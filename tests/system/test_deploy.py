@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from commands.rest_client import RestClient
+from runtime.ports import free_port
 from supervision import status
 from tests.fake_exchange import until
 from tests.system.exchange_fixture import ROOT, START_S, Exchange
@@ -24,11 +25,6 @@ ENVIRON = {"OPENBOURSE_MARKET_RATE": "0"}
 DEPLOY = ROOT / "conf" / "deploy"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 SUPERVISORD = shutil.which("supervisord")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

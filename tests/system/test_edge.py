@@ -18,9 +18,10 @@ from websockets.sync.client import ClientConnection, connect
 from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
 from protocol.board_reads import Board
+from runtime.ports import free_port
 from runtime.shared import Reader
 from tests.system.exchange_fixture import Exchange
-from tests.system.test_host_namespaces import NotAllowed, free_port, ip, joined
+from tests.system.test_host_namespaces import NotAllowed, ip, joined
 from tests.system.test_ws_kills import api
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -37,9 +38,8 @@ class Hosts:
     def __init__(self, folder: Path, wire: str) -> None:
         home, edge = (HOME, EDGE) if wire else ("127.0.0.1", "127.0.0.1")
         self.wire = wire
-        self.place = f"{home}:{free_port(home)}"
-        about = {**ENVIRON, "OPENBOURSE_EDGE_LISTEN": self.place, "OPENBOURSE_REST_HOST": home}
-        self.home = Exchange(folder / "home", "--no-demo", **about)
+        self.place, at = f"{home}:{free_port(home)}", {**ENVIRON, "OPENBOURSE_REST_HOST": home}
+        self.home = Exchange(folder / "home", "--no-demo", **at, OPENBOURSE_EDGE_LISTEN=self.place)
         about = {**ENVIRON, "OPENBOURSE_EDGE_SOURCE": self.place, "OPENBOURSE_REST_HOST": edge}
         self.edge = Exchange(folder / "edge", **about, OPENBOURSE_WS_HOST=edge)
         # A killed edge begins with a snapshot and goes on from there.

@@ -12,9 +12,9 @@ import pytest
 
 from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
+from runtime.ports import free_port
 from tests.system.exchange_fixture import ROOT, Exchange
 from tests.system.test_two_exchanges import Host
-from tests.system.test_two_hosts import free_port
 from tests.system.test_ws_kills import limit
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from runtime.ports import free_port
 from tests.system.exchange_fixture import Exchange
 from tests.system.test_hosts import PATIENCE_S, SYMBOL, Hosts
 from tests.valkey_fixture import Valkey
@@ -109,15 +109,10 @@ for what in (link.listen, link.state):
 """
 
 
-def free_port(host: str = HOME) -> int:
-    with socket.create_server((host, 0)) as trial:
-        return int(trial.getsockname()[1])
-
-
 def test_the_market_goes_over_an_encrypted_wire_to_a_host_whose_key_is_trusted_only(
     namespace: str, tmp_path: Path
 ) -> None:
-    place = f"{HOME}:{free_port()}"
+    place = f"{HOME}:{free_port(HOME)}"
     home = Exchange(
         tmp_path / "home", "--no-demo", OPENBOURSE_WIRE_LISTEN=place, OPENBOURSE_REST_HOST=HOME
     )

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from runtime.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 240.0
@@ -126,14 +127,6 @@ def newcomer(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([folder / ".venv" / "bin" / "openbourse", "down"], cwd=folder, check=False)
 
 
-def free_ports(count: int) -> list[int]:
-    trials = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [trial.getsockname()[1] for trial in trials]
-    for trial in trials:
-        trial.close()
-    return ports
-
-
 def test_no_command_is_left_out_that_the_page_does_not_have():
     page = list(commands((ROOT / "README.md").read_text()))
     for name in (*LEFT_OUT, *LAST):
@@ -149,7 +142,7 @@ def test_no_command_is_left_out_that_the_page_does_not_have():
     reason="the README's commands need bash, git, make, curl and openssl",
 )
 def test_every_command_of_the_readme_does_what_it_says(newcomer, tmp_path):
-    rest, ws, office = map(str, free_ports(3))
+    rest, ws, office = (str(free_port()) for _ in range(3))
     page = (newcomer / "README.md").read_text()
     page = page.replace("127.0.0.1:3000", f"127.0.0.1:{rest}").replace(
         "127.0.0.1:4000", f"127.0.0.1:{ws}"

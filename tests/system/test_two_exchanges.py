@@ -13,9 +13,9 @@ import pytest
 
 from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
+from runtime.ports import free_port
 from tests.system.exchange_fixture import ROOT, Exchange
 from tests.system.order_flow_fixture import Flow
-from tests.system.test_two_hosts import free_port
 from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]

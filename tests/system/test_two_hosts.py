@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import socket
 import time
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from protocol.terms import EventKind, Side
 from runtime.durable import write_last_again
 from runtime.lease import Lease, copy_id
+from runtime.ports import free_port
 from runtime.replay import JournalReader
 from tests.matcher_house import Client, House, house, limit, opening, until
 
@@ -22,11 +22,6 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 SILENCE_S = 0.5
 SWITCH_S = 1.0
 """From the kill to the first accepted order."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        return int(trial.getsockname()[1])
 
 
 class Pair:
