@@ -18,9 +18,9 @@ from benchmarks.ws_clients import connected
 _READ = 1 << 18
 _TEXT = 0x81
 _PING = 0x89
-_PONG = 0x8A
 _MASKED = 0x80
 _NO_MASK = bytes(4)
+_PONG_FRAME = bytes((0x8A, _MASKED)) + _NO_MASK
 
 
 def frame_of(payload: bytes) -> bytes:
@@ -58,7 +58,7 @@ class _Line:
             if end == 0:
                 break
             if data[place] == _PING:
-                self.plug.sendall(bytes((_PONG, _MASKED)) + _NO_MASK)
+                self.plug.sendall(_PONG_FRAME)
             else:
                 answers += 1
             place = end
@@ -85,9 +85,13 @@ def ask_once(plug: socket.socket, payload: bytes) -> bytes:
     plug.setblocking(True)
     plug.sendall(frame_of(payload))
     heard = b""
-    while not (end := _end_of_frame(heard, 0)):
-        heard += plug.recv(_READ)
-    return heard[:end]
+    while True:
+        while not (end := _end_of_frame(heard, 0)):
+            heard += plug.recv(_READ)
+        if heard[0] != _PING:
+            return heard[:end]
+        plug.sendall(_PONG_FRAME)
+        heard = heard[end:]
 
 
 def drive_frames(

@@ -5,14 +5,8 @@
 """
 
 import argparse
-import json
 
-from commands import Refused
-from conf.settings import load
-from runtime import audit
-from supervision.control import NotAsked, ask
-
-_PATIENCE_S = 600.0
+from commands.wishes import wish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +22,4 @@ def run(args: argparse.Namespace) -> int:
 
     Raises: Refused.
     """
-    asked = {"word": "restart", "names": args.names, "who": audit.user()}
-    try:
-        told = ask(load().data_dir, asked, _PATIENCE_S)
-    except NotAsked as why:
-        raise Refused(str(why)) from why
-    print(json.dumps({"told": told}) if args.json else told)
-    return 0
+    return wish("restart", as_json=args.json, names=args.names)

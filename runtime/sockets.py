@@ -84,23 +84,7 @@ def wait_for_any(timeout_ms: int, *wires: _Socket) -> None:
     zmq.zmq_poll([(wire._socket, zmq.POLLIN) for wire in wires], timeout_ms)  # noqa: SLF001 - their home
 
 
-class Push(_Socket):
-    """Sending end of a PUSH→PULL wire."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(zmq.PUSH, limit)
-
-    def send(self, frame: bytes) -> bool:
-        """Hand over one frame; False when `limit` frames wait already and this one was not taken."""
-        return self._send(frame)
-
-
-class Pull(_Socket):
-    """Receiving end of a PUSH→PULL wire."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(zmq.PULL, limit)
-
+class _Receiving(_Socket):
     def drain(self, limit: int) -> Iterator[bytes]:
         """Yield up to `limit` frames that wait now, without waiting for more."""
         return self._drain(limit)
@@ -117,6 +101,24 @@ class Pull(_Socket):
     ) -> None:
         """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
         self._attach(loop, take, limit)
+
+
+class Push(_Socket):
+    """Sending end of a PUSH→PULL wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.PUSH, limit)
+
+    def send(self, frame: bytes) -> bool:
+        """Hand over one frame; False when `limit` frames wait already and this one was not taken."""
+        return self._send(frame)
+
+
+class Pull(_Receiving):
+    """Receiving end of a PUSH→PULL wire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(zmq.PULL, limit)
 
 
 class Publish(_Socket):
@@ -130,29 +132,12 @@ class Publish(_Socket):
         self._send(frame)
 
 
-class Subscribe(_Socket):
+class Subscribe(_Receiving):
     """Receiving end of a PUB→SUB wire."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(zmq.SUB, limit)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
-
-    def drain(self, limit: int) -> Iterator[bytes]:
-        """Yield up to `limit` frames that wait now, without waiting for more."""
-        return self._drain(limit)
-
-    def wait(self, timeout_ms: int) -> bool:
-        """Wait for a frame; False when none came in time."""
-        return self._wait(timeout_ms)
-
-    def attach(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        take: Callable[[list[bytes]], None],
-        limit: int = 1000,
-    ) -> None:
-        """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
-        self._attach(loop, take, limit)
 
 
 class Serve(_Socket):

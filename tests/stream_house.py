@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
 
 from broadcaster.history import Unavailable
 from broadcaster.recent import Past
@@ -28,7 +29,7 @@ from runtime.listen_keys import ListenKeys
 from tests.market_events import HandMarket
 
 T = TypeVar("T")
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -171,6 +172,22 @@ async def ask(client: ClientConnection, method: str, *params: object, id_: int =
     """Send a request; return its answer, which must be the next message."""
     await client.send(json.dumps({"method": method, "params": list(params), "id": id_}))
     return await hear(client)
+
+
+def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
+    """Write one frame as a client does."""
+    return Frame(opcode, data, fin=fin).serialize(mask=True)
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """Read to the end, which the server may also make by force."""
+    heard = b""
+    try:
+        while data := await soon(reader.read(65536)):
+            heard += data
+    except ConnectionResetError:
+        pass
+    return heard
 
 
 async def until(true: Callable[[], bool]) -> None:

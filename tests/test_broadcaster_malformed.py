@@ -9,25 +9,20 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from broadcaster.connection import MESSAGE_LIMIT
-from tests.stream_house import UPGRADE, StreamHouse, hear, played, soon, stream_house, until
+from tests.stream_house import (
+    UPGRADE,
+    StreamHouse,
+    hear,
+    masked,
+    played,
+    rest_of,
+    soon,
+    stream_house,
+    until,
+)
 
 LIST = b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
 ANSWER = b'{"result":[],"id":1}'
-
-
-def _masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
-    return Frame(opcode, data, fin=fin).serialize(mask=True)
-
-
-async def _rest(reader: asyncio.StreamReader) -> bytes:
-    """Read to the end, which the server may also make by force."""
-    heard = b""
-    try:
-        while data := await soon(reader.read(65536)):
-            heard += data
-    except ConnectionResetError:
-        pass
-    return heard
 
 
 def _close_of(heard: bytes) -> int:
@@ -50,23 +45,23 @@ async def _trade_is_heard(house: StreamHouse) -> None:
         pytest.param(bytes((0x83, 0x80, 0, 0, 0, 0)), 1002, id="unknown opcode"),
         pytest.param(bytes((0x89, 0xFE, 0, 200)) + bytes(204), 1002, id="long ping"),
         pytest.param(bytes((0x09, 0x80, 0, 0, 0, 0)), 1002, id="fragmented ping"),
-        pytest.param(_masked(Opcode.CONT, LIST), 1002, id="continuation of nothing"),
+        pytest.param(masked(Opcode.CONT, LIST), 1002, id="continuation of nothing"),
         pytest.param(
-            _masked(Opcode.TEXT, b"{", fin=False) + _masked(Opcode.TEXT, b"}"),
+            masked(Opcode.TEXT, b"{", fin=False) + masked(Opcode.TEXT, b"}"),
             1002,
             id="message within a message",
         ),
-        pytest.param(_masked(Opcode.CLOSE, b"\x00"), 1002, id="half a close code"),
-        pytest.param(_masked(Opcode.BINARY, LIST), 1003, id="binary"),
-        pytest.param(_masked(Opcode.TEXT, b"\xff\xfe"), 1007, id="not UTF-8"),
+        pytest.param(masked(Opcode.CLOSE, b"\x00"), 1002, id="half a close code"),
+        pytest.param(masked(Opcode.BINARY, LIST), 1003, id="binary"),
+        pytest.param(masked(Opcode.TEXT, b"\xff\xfe"), 1007, id="not UTF-8"),
         pytest.param(
-            _masked(Opcode.TEXT, b"\xf0\x9f", fin=False) + _masked(Opcode.CONT, b"\x98"),
+            masked(Opcode.TEXT, b"\xf0\x9f", fin=False) + masked(Opcode.CONT, b"\x98"),
             1007,
             id="not UTF-8 in pieces",
         ),
         pytest.param(bytes((0x81, 0xFF)) + struct.pack("!Q", 1 << 62), 1009, id="announced size"),
         pytest.param(
-            _masked(Opcode.TEXT, b" " * MESSAGE_LIMIT, fin=False) + _masked(Opcode.CONT, b" "),
+            masked(Opcode.TEXT, b" " * MESSAGE_LIMIT, fin=False) + masked(Opcode.CONT, b" "),
             1009,
             id="size in pieces",
         ),
@@ -78,7 +73,7 @@ def test_who_breaks_the_protocol_is_told_the_code_and_disconnected(data, code):
         async with stream_house() as house, house.client("/ws/btcusdt@trade") as other:
             reader, writer = await house.raw()
             writer.write(data)
-            assert _close_of(await _rest(reader)) == code
+            assert _close_of(await rest_of(reader)) == code
             writer.close()
             await until(lambda: house.server.connections == 1)
             house.trade()
@@ -91,10 +86,10 @@ def test_who_breaks_the_protocol_is_told_the_code_and_disconnected(data, code):
 async def test_a_message_in_pieces_is_one_message():
     async with stream_house() as house:
         reader, writer = await house.raw()
-        writer.write(_masked(Opcode.TEXT, LIST[:5], fin=False))
-        writer.write(_masked(Opcode.PING, b"between"))
-        writer.write(_masked(Opcode.CONT, LIST[5:10], fin=False))
-        writer.write(_masked(Opcode.CONT, LIST[10:]))
+        writer.write(masked(Opcode.TEXT, LIST[:5], fin=False))
+        writer.write(masked(Opcode.PING, b"between"))
+        writer.write(masked(Opcode.CONT, LIST[5:10], fin=False))
+        writer.write(masked(Opcode.CONT, LIST[10:]))
         answer = Frame(Opcode.TEXT, ANSWER).serialize(mask=False)
         pong = Frame(Opcode.PONG, b"between").serialize(mask=False)
         heard = await soon(reader.readexactly(len(answer) + len(pong)))
@@ -106,7 +101,7 @@ async def test_a_message_in_pieces_is_one_message():
 async def test_a_message_one_byte_at_a_time_is_one_message():
     async with stream_house() as house:
         reader, writer = await house.raw()
-        for byte in _masked(Opcode.TEXT, LIST):
+        for byte in masked(Opcode.TEXT, LIST):
             writer.write(bytes((byte,)))
             await writer.drain()
             await asyncio.sleep(0)
@@ -119,7 +114,7 @@ async def test_a_message_one_byte_at_a_time_is_one_message():
 async def test_the_largest_message_is_read():
     async with stream_house() as house:
         reader, writer = await house.raw()
-        writer.write(_masked(Opcode.TEXT, LIST + b" " * (MESSAGE_LIMIT - len(LIST))))
+        writer.write(masked(Opcode.TEXT, LIST + b" " * (MESSAGE_LIMIT - len(LIST))))
         expected = Frame(Opcode.TEXT, ANSWER).serialize(mask=False)
         assert await soon(reader.readexactly(len(expected))) == expected
         writer.close()
@@ -129,7 +124,7 @@ async def test_the_largest_message_is_read():
 async def test_a_request_may_come_with_the_handshake():
     async with stream_house() as house:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
-        writer.write(UPGRADE.format(path="/ws").encode() + _masked(Opcode.TEXT, LIST))
+        writer.write(UPGRADE.format(path="/ws").encode() + masked(Opcode.TEXT, LIST))
         await soon(reader.readuntil(b"\r\n\r\n"))
         expected = Frame(Opcode.TEXT, ANSWER).serialize(mask=False)
         assert await soon(reader.readexactly(len(expected))) == expected
@@ -159,7 +154,7 @@ async def test_a_request_may_come_with_the_handshake():
             id="wrong frame with the handshake",
         ),
         pytest.param(
-            UPGRADE.format(path="/ws").encode() + _masked(Opcode.CLOSE, b""),
+            UPGRADE.format(path="/ws").encode() + masked(Opcode.CLOSE, b""),
             id="close with the handshake",
         ),
     ],
@@ -170,7 +165,7 @@ def test_a_wrong_handshake_ends_the_connection(opening):
         async with stream_house() as house:
             reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
             writer.write(opening)
-            heard = await _rest(reader)
+            heard = await rest_of(reader)
             assert b" 101 " not in heard
             writer.close()
             await until(lambda: house.server.connections == 0)
@@ -184,7 +179,7 @@ async def test_who_vanishes_in_mid_message_leaves_no_trace():
     async with stream_house() as house:
         for cut in (1, 3, 7):
             _, writer = await house.raw("/ws/btcusdt@trade")
-            writer.write(_masked(Opcode.TEXT, LIST)[:cut])
+            writer.write(masked(Opcode.TEXT, LIST)[:cut])
             await writer.drain()
             writer.transport.abort()
         await until(lambda: house.server.connections == 0)
@@ -196,10 +191,10 @@ async def test_who_vanishes_in_mid_message_leaves_no_trace():
 async def test_many_frames_in_one_read_do_not_hold_the_others_up():
     async with stream_house() as house, house.client("/ws/btcusdt@trade") as other:
         reader, writer = await house.raw()
-        writer.write(_masked(Opcode.PING, b"") * 50_000)
+        writer.write(masked(Opcode.PING, b"") * 50_000)
         house.trade()
         assert (await hear(other))["e"] == "trade"
-        heard = await _rest(reader)
+        heard = await rest_of(reader)
         # One slice of what was read is parsed before the limit is looked at, not all of it.
         assert heard.count(bytes((0x80 | Opcode.PONG, 0))) < 1000
         writer.close()
@@ -220,7 +215,7 @@ def test_no_bytes_stop_the_server(pieces, open_first):
                 writer.write(piece)
                 await asyncio.sleep(0)
             writer.write_eof()
-            await _rest(reader)
+            await rest_of(reader)
             writer.close()
             await until(lambda: house.server.connections == 0)
             await _trade_is_heard(house)

@@ -28,7 +28,7 @@ from runtime.sockets import Publish, Pull
 from tests.market_events import FIRST_TRADE_ID, HandMarket
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LEVELS = 20
 
 

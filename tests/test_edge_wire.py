@@ -10,7 +10,7 @@ from runtime.curve import EDGES, CannotListen, Counter, Guard, Keys, Visitor
 from runtime.ports import free_port
 from runtime.sockets import wait_for_any
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LIMIT = 100
 
 

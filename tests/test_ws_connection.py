@@ -11,27 +11,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from tests.stream_house import UPGRADE, played, soon, until
+from tests.stream_house import UPGRADE, masked, played, rest_of, soon, until
 from tests.ws_house import WsHouse, ws_house
 
 PING = b'{"id":1,"method":"ping","params":{"returnRateLimits":false}}'
 ANSWER = Frame(Opcode.TEXT, b'{"id":1,"status":200,"result":{}}').serialize(mask=False)
 LIMIT = 65_536
-
-
-def _masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
-    return Frame(opcode, data, fin=fin).serialize(mask=True)
-
-
-async def _rest(reader: asyncio.StreamReader) -> bytes:
-    """Read to the end, which the server may also make by force."""
-    heard = b""
-    try:
-        while data := await soon(reader.read(65536)):
-            heard += data
-    except ConnectionResetError:
-        pass
-    return heard
 
 
 async def _is_served(house: WsHouse) -> None:
@@ -46,21 +31,21 @@ async def _is_served(house: WsHouse) -> None:
         pytest.param(bytes((0x81 | 0x40, 0x80, 0, 0, 0, 0)), 1002, id="reserved bit"),
         pytest.param(bytes((0x83, 0x80, 0, 0, 0, 0)), 1002, id="unknown opcode"),
         pytest.param(bytes((0x89, 0xFE, 0, 200)) + bytes(204), 1002, id="long ping"),
-        pytest.param(_masked(Opcode.CONT, PING), 1002, id="continuation of nothing"),
+        pytest.param(masked(Opcode.CONT, PING), 1002, id="continuation of nothing"),
         pytest.param(
-            _masked(Opcode.TEXT, b"{", fin=False) + _masked(Opcode.TEXT, b"}"),
+            masked(Opcode.TEXT, b"{", fin=False) + masked(Opcode.TEXT, b"}"),
             1002,
             id="message within a message",
         ),
-        pytest.param(_masked(Opcode.BINARY, PING), 1003, id="binary"),
-        pytest.param(_masked(Opcode.TEXT, b"\xff\xfe"), 1007, id="not UTF-8"),
+        pytest.param(masked(Opcode.BINARY, PING), 1003, id="binary"),
+        pytest.param(masked(Opcode.TEXT, b"\xff\xfe"), 1007, id="not UTF-8"),
         pytest.param(bytes((0x81, 0xFF)) + struct.pack("!Q", 1 << 62), 1009, id="announced size"),
         pytest.param(
-            _masked(Opcode.TEXT, b" " * LIMIT, fin=False) + _masked(Opcode.CONT, b" "),
+            masked(Opcode.TEXT, b" " * LIMIT, fin=False) + masked(Opcode.CONT, b" "),
             1009,
             id="size in pieces",
         ),
-        pytest.param(_masked(Opcode.PING, b"") * 60, 1008, id="flood of pings"),
+        pytest.param(masked(Opcode.PING, b"") * 60, 1008, id="flood of pings"),
     ],
 )
 def test_who_breaks_the_protocol_is_told_the_code_and_disconnected(data: bytes, code: int):
@@ -69,7 +54,7 @@ def test_who_breaks_the_protocol_is_told_the_code_and_disconnected(data: bytes, 
         async with ws_house() as house:
             reader, writer = await house.raw()
             writer.write(data)
-            heard = await _rest(reader)
+            heard = await rest_of(reader)
             close = heard[heard.index(b"\x88") :]
             assert struct.unpack("!H", close[2:4])[0] == code
             writer.close()
@@ -83,10 +68,10 @@ def test_who_breaks_the_protocol_is_told_the_code_and_disconnected(data: bytes, 
 async def test_a_message_in_pieces_is_one_message():
     async with ws_house() as house:
         reader, writer = await house.raw()
-        writer.write(_masked(Opcode.TEXT, PING[:5], fin=False))
-        writer.write(_masked(Opcode.CONT, b"", fin=False) * 100)
-        writer.write(_masked(Opcode.PING, b"between"))
-        writer.write(_masked(Opcode.CONT, PING[5:]))
+        writer.write(masked(Opcode.TEXT, PING[:5], fin=False))
+        writer.write(masked(Opcode.CONT, b"", fin=False) * 100)
+        writer.write(masked(Opcode.PING, b"between"))
+        writer.write(masked(Opcode.CONT, PING[5:]))
         pong = Frame(Opcode.PONG, b"between").serialize(mask=False)
         heard = await soon(reader.readexactly(len(ANSWER) + len(pong)))
         assert heard == pong + ANSWER
@@ -97,7 +82,7 @@ async def test_a_message_in_pieces_is_one_message():
 async def test_a_message_one_byte_at_a_time_is_one_message():
     async with ws_house() as house:
         reader, writer = await house.raw()
-        for byte in _masked(Opcode.TEXT, PING):
+        for byte in masked(Opcode.TEXT, PING):
             writer.write(bytes((byte,)))
             await writer.drain()
             await asyncio.sleep(0)
@@ -110,7 +95,7 @@ async def test_requests_may_follow_the_head_without_waiting_for_the_upgrade():
     async with ws_house() as house:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         head = UPGRADE.format(path="/ws-api/v3").encode()
-        writer.write(head + _masked(Opcode.TEXT, PING) * 2)
+        writer.write(head + masked(Opcode.TEXT, PING) * 2)
         assert (await soon(reader.readuntil(b"\r\n\r\n"))).startswith(b"HTTP/1.1 101")
         assert await soon(reader.readexactly(2 * len(ANSWER))) == ANSWER * 2
         writer.close()
@@ -124,7 +109,7 @@ async def test_a_connection_may_do_http_before_it_is_upgraded():
         assert (await soon(reader.readuntil(b"{}"))).startswith(b"HTTP/1.1 200")
         writer.write(UPGRADE.format(path="/ws-api/v3").encode())
         assert (await soon(reader.readuntil(b"\r\n\r\n"))).startswith(b"HTTP/1.1 101")
-        writer.write(_masked(Opcode.TEXT, PING))
+        writer.write(masked(Opcode.TEXT, PING))
         assert await soon(reader.readexactly(len(ANSWER))) == ANSWER
         writer.close()
 
@@ -192,7 +177,7 @@ def test_who_does_not_read_its_answers_is_not_read_from_and_in_the_end_dropped()
     async def scenario():
         async with ws_house(slow_reader_s=0.2) as house:
             _, writer = await house.raw()
-            message = _masked(Opcode.TEXT, b'{"id":1,"method":"exchangeInfo"}')
+            message = masked(Opcode.TEXT, b'{"id":1,"method":"exchangeInfo"}')
 
             async def flood() -> None:
                 while True:
@@ -218,7 +203,7 @@ def test_pings_go_out_and_who_does_not_answer_them_is_disconnected():
                 await asyncio.sleep(1.0)
                 assert (await client.ask("ping"))["status"] == 200
             reader, writer = await house.raw()
-            heard = await _rest(reader)
+            heard = await rest_of(reader)
             assert heard[:1] == b"\x89"
             assert b"Pong timeout" in heard
             writer.close()
@@ -264,7 +249,7 @@ async def test_a_worker_that_stops_says_so_and_answers_what_is_under_way():
 async def test_a_peer_that_goes_half_way_leaves_nothing_behind():
     async with ws_house() as house:
         _, writer = await house.raw()
-        writer.write(_masked(Opcode.TEXT, PING)[:7])
+        writer.write(masked(Opcode.TEXT, PING)[:7])
         writer.write_eof()
         await until(lambda: not house.state.connections)
         writer.close()
@@ -338,9 +323,9 @@ def test_bytes_of_any_kind_leave_the_worker_alive():
                     opcode = dice.choice((Opcode.TEXT, Opcode.CONT, Opcode.PING, Opcode.CLOSE))
                     framed = dice.random() < 0.5
                     fin = opcode > Opcode.BINARY or dice.random() < 0.7
-                    writer.write(_masked(opcode, piece, fin=fin) if framed else piece)
+                    writer.write(masked(opcode, piece, fin=fin) if framed else piece)
                 writer.write_eof()
-                await _rest(reader)
+                await rest_of(reader)
                 writer.close()
             await _is_served(house)
 

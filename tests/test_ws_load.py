@@ -68,3 +68,11 @@ def test_it_ends_when_the_time_is_over(plugs: list[socket.socket]) -> None:
 
 def test_a_single_request_gets_its_answer(plugs: list[socket.socket]) -> None:
     assert ask_once(plugs[0], LONG).endswith(LONG)
+
+
+def test_a_ping_before_it_is_answered_and_is_not_the_answer() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"\x89\x02hi" + bytes((0x81, len(SHORT))) + SHORT)
+        assert ask_once(ours, SHORT) == bytes((0x81, len(SHORT))) + SHORT
+        assert theirs.recv(1000) == frame_of(SHORT) + bytes((0x8A, 0x80)) + bytes(4)

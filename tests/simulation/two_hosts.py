@@ -9,8 +9,7 @@ both have in the end.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -27,7 +26,6 @@ from matcher.shipping import Source
 from protocol.layout import Rows, rows_of
 from protocol.records import Command
 from protocol.terms import CommandKind
-from runtime import clock
 from runtime.journal import Journal, JournalLock, Policy
 from runtime.lease import Keeper, Lease, Standing, copy_id
 from runtime.replay import JournalReader
@@ -35,6 +33,7 @@ from runtime.segments import Sync, segments_in
 from tests.simulation.calm import turn_until
 from tests.simulation.two_hosts_parts import AskEnd, Books, Line, ServeEnd
 from tests.simulation.two_hosts_planted import Planted
+from tests.simulation.virtual_clock import virtual_time
 from tests.simulation.world import CAPACITIES
 
 MS = 1_000_000
@@ -238,7 +237,7 @@ class World:
 
     def run(self) -> None:
         """Play it: a quiet beginning, a storm, a calm in which all must come back; then look."""
-        with _virtual_time(lambda: self.now_ns):
+        with virtual_time(lambda: self.now_ns):
             self._until(self._are_together)
             self.rates = drawn(self.rng)
             for _ in range(STORM_TURNS):
@@ -336,16 +335,6 @@ def _texts(folder: Path) -> dict[int, str]:
         for rows in JournalReader(folder).read()
         for row in rows
     }
-
-
-@contextmanager
-def _virtual_time(now: Callable[[], int]) -> Iterator[None]:
-    real = clock.wall_ns, clock.steady_ns
-    clock.wall_ns = clock.steady_ns = now
-    try:
-        yield
-    finally:
-        clock.wall_ns, clock.steady_ns = real
 
 
 def play(seed: int, folder: Path, planted: Planted | None = None) -> dict[str, int]:

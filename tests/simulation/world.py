@@ -6,15 +6,13 @@ to come back by itself. Nothing here reads a real clock or the machine's chance,
 """
 
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from matcher.core.state import Capacities
 from matcher.recovery import snapshot_folder
 from protocol.terms import CommandKind
-from runtime import clock
 from runtime.journal import Disk, Policy
 from runtime.segments import Sync, segments_in
 from runtime.snapshot import snapshots_in
@@ -34,6 +32,7 @@ from tests.simulation.processes import (
     SnapshotterProcess,
     WriterProcess,
 )
+from tests.simulation.virtual_clock import virtual_time
 from tests.simulation.wires import SimWire
 
 TRADERS = 4
@@ -123,7 +122,7 @@ class World:
 
         Raises: AssertionError when something does not come back; whatever a process must not die of.
         """
-        with _virtual_time(self.now):
+        with virtual_time(self.now):
             self._let_trade(until=0)
             self._until(lambda: not self.operator.waits and self._is_quiet())
             self.fate.rates = self.fate.drawn
@@ -281,14 +280,3 @@ def _opening() -> list[Fields]:
             reference = f"funds {account} {asset}".encode()
             script.append({**fields, "amount": FUNDS, "cl_ord_id": reference})
     return script
-
-
-@contextmanager
-def _virtual_time(now: Callable[[], int]) -> Iterator[None]:
-    """Let every reader of a clock in this process read virtual time."""
-    real = clock.wall_ns, clock.steady_ns
-    clock.wall_ns = clock.steady_ns = now
-    try:
-        yield
-    finally:
-        clock.wall_ns, clock.steady_ns = real

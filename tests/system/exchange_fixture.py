@@ -154,6 +154,16 @@ class Exchange:
         self._clients.append(RestClient(host, int(port)))
         return self._clients[-1]
 
+    def matchers(self) -> dict[str, int]:
+        """Return the pids of the matchers by their role."""
+        found = [one for one in self.status()["processes"] if one["name"].startswith("matcher")]
+        return {one["role"]: one["pid"] for one in found if one["pid"]}
+
+    def until_matchers(self, *roles: str) -> dict[str, int]:
+        """Wait until there are matchers in just these roles; return their pids."""
+        self.until(lambda: set(self.matchers()) == set(roles), " and a ".join(roles), 120)
+        return self.matchers()
+
     def demo_keys(self, name: str) -> Keys:
         """Return the keys of a demo account."""
         kept = demo_keys.read(self.data_dir)[name]

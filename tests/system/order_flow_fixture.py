@@ -1,16 +1,24 @@
 """A running flow of crossing orders that remembers what it was told, for tests that kill processes."""
 
+import itertools
 import re
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import pytest
 
 from commands.rest_client import Keys, RestClient
 from commands.venue import Rejected
+from tests.system.exchange_fixture import Exchange
 
 _DUPLICATE = re.compile("-2010 Duplicate order sent")
 _UNKNOWN = re.compile(r"no answer|HTTP 5\d\d|-1000|-1001|-1007|-1008|-1016")
 """Not acknowledged: the order may or may not exist, a retry with the same text id finds out."""
+
+
+_FLOWS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -90,3 +98,22 @@ class Flow(threading.Thread):
         now = time.monotonic()
         self.acknowledged[text_id] = order_id
         self.answers.append((now, now - begun))
+
+
+@pytest.fixture
+def flow(venue: Exchange) -> Iterator[Flow]:
+    """A flow between the demo accounts, running; no order of another one has its text ids."""
+    prefix = f"f{next(_FLOWS)}"
+    one = Flow(venue.client(), prefix, venue.demo_keys("alice"), venue.demo_keys("bob"))
+    one.start()
+    yield one
+    one.finish()
+
+
+def go_on(venue: Exchange, flow: Flow, orders: int = 50) -> None:
+    """Wait until so many more orders have been acknowledged."""
+    wanted = len(flow.acknowledged) + orders
+    venue.until(
+        lambda: len(flow.acknowledged) >= wanted or flow.failure, f"{orders} more orders", 60
+    )
+    assert flow.failure == ""

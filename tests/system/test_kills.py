@@ -1,30 +1,18 @@
 """Any process may be killed at any instant, under a running flow of orders: nothing is lost or doubled."""
 
-import itertools
 import json
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from tests.system.exchange_fixture import Exchange
-from tests.system.order_flow_fixture import Flow
+from tests.system.order_flow_fixture import Flow, go_on
 from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 KILLS = 3
 ENVIRON = {"OPENBOURSE_MATCHER_SPARE": "true"}
-_FLOWS = itertools.count()
-
-
-@pytest.fixture
-def flow(venue: Exchange) -> Iterator[Flow]:
-    prefix = f"k{next(_FLOWS)}"
-    one = Flow(venue.client(), prefix, venue.demo_keys("alice"), venue.demo_keys("bob"))
-    one.start()
-    yield one
-    one.finish()
 
 
 def pid_of(venue: Exchange, victim: str) -> int:
@@ -43,15 +31,6 @@ def kill(venue: Exchange, victim: str) -> None:
         f"a new {victim} in place of {pid}",
         60,
     )
-
-
-def go_on(venue: Exchange, flow: Flow, orders: int = 50) -> None:
-    """Wait until so many more orders have been acknowledged."""
-    wanted = len(flow.acknowledged) + orders
-    venue.until(
-        lambda: len(flow.acknowledged) >= wanted or flow.failure, f"{orders} more orders", 60
-    )
-    assert flow.failure == ""
 
 
 def audit(venue: Exchange, flow: Flow) -> None:

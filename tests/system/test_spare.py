@@ -1,6 +1,5 @@
 """A spare matcher waits with everything loaded: it has the place of a killed one, and nothing is lost."""
 
-import itertools
 import json
 import os
 import re
@@ -14,12 +13,11 @@ import pytest
 
 from conf.settings import SHIPPED
 from tests.system.exchange_fixture import Exchange
-from tests.system.order_flow_fixture import Flow
-from tests.system.test_standby_process import ANSWER_TIMEOUT_S, go_on
+from tests.system.order_flow_fixture import go_on
+from tests.system.test_standby_process import ANSWER_TIMEOUT_S
 from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
-_FLOWS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -40,35 +38,13 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
         one.wipe()
 
 
-@pytest.fixture
-def flow(venue: Exchange) -> Iterator[Flow]:
-    prefix = f"s{next(_FLOWS)}"
-    one = Flow(venue.client(), prefix, venue.demo_keys("alice"), venue.demo_keys("bob"))
-    one.start()
-    yield one
-    one.finish()
-
-
-def matchers(venue: Exchange) -> dict[str, int]:
-    """The pids of the matchers by their role."""
-    found = [one for one in venue.status()["processes"] if one["name"].startswith("matcher")]
-    return {one["role"]: one["pid"] for one in found if one["pid"]}
-
-
-def wait_for_both(venue: Exchange) -> dict[str, int]:
-    venue.until(
-        lambda: set(matchers(venue)) == {"primary", "spare"}, "a matcher and its spare", 120
-    )
-    return matchers(venue)
-
-
 def test_the_spare_is_the_matcher_when_that_was_killed_again_and_again(
     venue, flow, record_property
 ):
     go_on(venue, flow, 50)
     taken = []
     for restarts in range(1, 4):
-        before = wait_for_both(venue)
+        before = venue.until_matchers("primary", "spare")
         begun = time.monotonic()
         os.kill(before["primary"], signal.SIGKILL)
         go_on(venue, flow, 3)
@@ -85,28 +61,28 @@ def test_the_spare_is_the_matcher_when_that_was_killed_again_and_again(
 
 
 def test_a_spare_that_dies_is_replaced_and_nobody_notices(venue, flow):
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "spare")
     go_on(venue, flow, 20)
     retries = flow.retries
     os.kill(before["spare"], signal.SIGKILL)
-    venue.until(lambda: matchers(venue).get("spare", 0) not in (0, before["spare"]), "another", 60)
+    venue.until(lambda: venue.matchers().get("spare", 0) not in (0, before["spare"]), "another", 60)
     go_on(venue, flow, 20)
     assert flow.retries == retries
-    assert matchers(venue)["primary"] == before["primary"]
+    assert venue.matchers()["primary"] == before["primary"]
 
 
 def test_a_matcher_that_is_killed_with_its_spare_comes_back(venue, flow):
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "spare")
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     go_on(venue, flow, 20)
-    assert not set(wait_for_both(venue).values()) & set(before.values())
+    assert not set(venue.until_matchers("primary", "spare").values()) & set(before.values())
     flow.finish()
     assert faults_of(venue, f"{flow.prefix}-", flow.acknowledged) == []
 
 
 def test_what_was_written_into_the_file_of_instruments_since_it_waits_is_seen(venue):
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "spare")
     path = Path(venue._environ["OPENBOURSE_INSTRUMENTS_FILE"])
     listed = path.read_text()
     like = re.search(r"\[instruments.ETHUSDT\]\n(.+\n)+", listed)
@@ -121,7 +97,7 @@ def test_what_was_written_into_the_file_of_instruments_since_it_waits_is_seen(ve
 
 
 def test_an_orderly_stop_is_no_reason_to_take_over(venue, flow):
-    wait_for_both(venue)
+    venue.until_matchers("primary", "spare")
     go_on(venue, flow, 20)
     flow.finish()
     lives = venue.log.read_text().count("role=primary")

@@ -1,16 +1,14 @@
 """A second matcher stands by: it takes over at once, whatever becomes of the first, and nothing is lost."""
 
-import itertools
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.system.exchange_fixture import Exchange
-from tests.system.order_flow_fixture import Flow
+from tests.system.order_flow_fixture import Flow, go_on
 from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -21,49 +19,17 @@ ENVIRON = {
     # What died with a matcher is answered "unknown" long before.
     "OPENBOURSE_REST_ANSWER_TIMEOUT_S": str(ANSWER_TIMEOUT_S),
 }
-_FLOWS = itertools.count()
-
-
-@pytest.fixture
-def flow(venue: Exchange) -> Iterator[Flow]:
-    prefix = f"s{next(_FLOWS)}"
-    one = Flow(venue.client(), prefix, venue.demo_keys("alice"), venue.demo_keys("bob"))
-    one.start()
-    yield one
-    one.finish()
-
-
-def matchers(venue: Exchange) -> dict[str, int]:
-    """The pids of the matchers by their role."""
-    found = [one for one in venue.status()["processes"] if one["name"].startswith("matcher")]
-    return {one["role"]: one["pid"] for one in found if one["pid"]}
-
-
-def wait_for_both(venue: Exchange) -> dict[str, int]:
-    venue.until(
-        lambda: set(matchers(venue)) == {"primary", "standby"}, "a primary and a standby", 120
-    )
-    return matchers(venue)
-
-
-def go_on(venue: Exchange, flow: Flow, orders: int) -> None:
-    """Wait until so many more orders have been acknowledged."""
-    wanted = len(flow.acknowledged) + orders
-    venue.until(
-        lambda: len(flow.acknowledged) >= wanted or flow.failure, f"{orders} more orders", 60
-    )
-    assert flow.failure == ""
 
 
 def switched(venue: Exchange, flow: Flow) -> float:
     """Kill the matcher in charge; how long it took until three more orders were acknowledged."""
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "standby")
     begun = time.monotonic()
     os.kill(before["primary"], signal.SIGKILL)
     go_on(venue, flow, 3)
     seconds = time.monotonic() - begun
     venue.until(
-        lambda: matchers(venue).get("primary") == before["standby"],
+        lambda: venue.matchers().get("primary") == before["standby"],
         "the status to show that the standby is in charge",
     )
     return seconds
@@ -83,33 +49,33 @@ def test_the_standby_takes_over_from_a_killed_matcher_again_and_again(venue, flo
 
 def test_a_matcher_that_was_paused_is_replaced_and_can_acknowledge_nothing_more(venue, flow):
     go_on(venue, flow, 50)
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "standby")
     os.kill(before["primary"], signal.SIGSTOP)
     go_on(venue, flow, 50)
     # It was ended, not only outrun: there is nobody left to wake up.
     with pytest.raises(ProcessLookupError):
         os.kill(before["primary"], signal.SIGCONT)
-    assert wait_for_both(venue)["primary"] == before["standby"]
+    assert venue.until_matchers("primary", "standby")["primary"] == before["standby"]
     flow.finish()
     assert faults_of(venue, f"{flow.prefix}-", flow.acknowledged) == []
 
 
 def test_a_standby_that_dies_is_started_again_and_nobody_notices(venue, flow):
     go_on(venue, flow, 20)
-    before = wait_for_both(venue)
+    before = venue.until_matchers("primary", "standby")
     retries = flow.retries
     os.kill(before["standby"], signal.SIGKILL)
-    venue.until(lambda: matchers(venue).get("standby", 0) not in (0, before["standby"]), "another")
+    venue.until(lambda: venue.matchers().get("standby", 0) not in (0, before["standby"]), "another")
     go_on(venue, flow, 20)
     assert flow.retries == retries
-    assert matchers(venue)["primary"] == before["primary"]
+    assert venue.matchers()["primary"] == before["primary"]
 
 
 def test_streams_and_books_go_on_after_a_switch(venue, flow):
-    wait_for_both(venue)
+    venue.until_matchers("primary", "standby")
     with venue.stream("/ws/btcusdt@trade") as stream:
         last = json.loads(stream.recv(timeout=30))["t"]
-        os.kill(matchers(venue)["primary"], signal.SIGKILL)
+        os.kill(venue.matchers()["primary"], signal.SIGKILL)
         seen = last
         deadline = time.monotonic() + 60
         while seen < last + 50:
@@ -124,7 +90,7 @@ def test_streams_and_books_go_on_after_a_switch(venue, flow):
 
 
 def test_an_orderly_stop_is_no_reason_to_take_over(venue, flow):
-    wait_for_both(venue)
+    venue.until_matchers("primary", "standby")
     go_on(venue, flow, 20)
     flow.finish()
     lives = venue.log.read_text().count("role=primary")

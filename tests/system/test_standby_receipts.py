@@ -1,6 +1,5 @@
 """Answers wait for the standby's receipt: a kill loses nothing, and without a standby the rule of the settings holds."""
 
-import itertools
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,8 +14,8 @@ from protocol.terms import EventKind, Side
 from runtime.segments import segments_in
 from tests.matcher_house import ROOT, house, limit, opening, until
 from tests.system.exchange_fixture import Exchange
-from tests.system.order_flow_fixture import Flow
-from tests.system.test_standby_process import go_on, matchers, switched, wait_for_both
+from tests.system.order_flow_fixture import go_on
+from tests.system.test_standby_process import switched
 from tests.system.verdict import faults_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -28,15 +26,6 @@ ENVIRON = {
     "OPENBOURSE_JOURNAL_ALONE_AFTER_S": "1.5",
     "OPENBOURSE_REST_ANSWER_TIMEOUT_S": "0.3",
 }
-_FLOWS = itertools.count()
-
-
-@pytest.fixture
-def flow(venue: Exchange) -> Iterator[Flow]:
-    one = Flow(venue.client(), f"r{next(_FLOWS)}", venue.demo_keys("alice"), venue.demo_keys("bob"))
-    one.start()
-    yield one
-    one.finish()
 
 
 def primary(venue: Exchange) -> dict[str, object]:
@@ -46,7 +35,7 @@ def primary(venue: Exchange) -> dict[str, object]:
 
 
 def wait_for_together(venue: Exchange) -> None:
-    wait_for_both(venue)
+    venue.until_matchers("primary", "standby")
     venue.until(lambda: primary(venue).get("alone") is False, "answers that wait for receipts", 60)
 
 
@@ -57,7 +46,7 @@ def test_what_was_acknowledged_under_receipts_survives_kills_and_pauses(venue, f
     wait_for_together(venue)
     go_on(venue, flow, 50)
     # A standby that stands still stops the answers for the time set, and then an alarm rings.
-    os.kill(matchers(venue)["standby"], signal.SIGSTOP)
+    os.kill(venue.matchers()["standby"], signal.SIGSTOP)
     begun = time.monotonic()
     go_on(venue, flow, 20)
     waited = time.monotonic() - begun
