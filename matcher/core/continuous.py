@@ -11,7 +11,7 @@ from matcher.core.kernel import inlined, kernel
 from matcher.core.lookahead import draft_taker, limit_of, meets, quantity_for_money
 from matcher.core.making import make_order
 from matcher.core.matching import act
-from matcher.core.money import asset_held, balance_of, lock, need_of
+from matcher.core.money import held_of, lock, need_of
 from matcher.core.rows import RAN_OUT, WORKING, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import term_of
@@ -45,7 +45,7 @@ def place(core: Core, cmd: Command) -> int:
         return reason
     slot = make_order(core, cmd, market, cmd.order_qty)
     order = core.orders[slot]
-    lock(core, order.account, asset_held(market, order.side), need)
+    lock(core, market, order.account, order.side, need)
     start(core, cmd, market, order, slot, EventKind.ACCEPTED)
     return RejectReason.NONE
 
@@ -90,7 +90,7 @@ def least_for_money(core: Core, market: MarketRow, instrument: int) -> int:
 @inlined
 def check_funds(core: Core, cmd: Command, market: MarketRow, need: int) -> int:
     """Check from INSUFFICIENT_BALANCE to ACCOUNT_ORDER_CAPACITY."""
-    if balance_of(core, cmd.account, asset_held(market, cmd.side)).free < need:
+    if held_of(core, market, cmd.account, cmd.side).free < need:
         return RejectReason.INSUFFICIENT_BALANCE
     if core.state.orders + 1 > core.limits.orders - 1:
         return RejectReason.ORDER_CAPACITY

@@ -7,7 +7,7 @@ not use are 0, so a row is cleared before it is filled.
 
 from matcher.core.book import count_change
 from matcher.core.kernel import clear_row, copy_text, inlined, kernel
-from matcher.core.money import balance_of
+from matcher.core.money import base_of, quote_of
 from matcher.core.rows import WORKING, MarketRow
 from matcher.core.state import Core
 from matcher.core.words import FLAGS_BITS, FORM, balance_words, event_words, order_words
@@ -40,8 +40,8 @@ def new_event(core: Core, cmd: Command, kind: int) -> Event:
 @inlined
 def tell_balances(core: Core, event: Event, market: MarketRow, account: int) -> None:
     """Write an account's balances in the two assets of an instrument into an event."""
-    base = balance_of(core, account, market.base_asset)
-    quote = balance_of(core, account, market.quote_asset)
+    base = base_of(core, market, account)
+    quote = quote_of(core, market, account)
     words = event_words(event)
     copy_text(words.base, balance_words(base).both)
     copy_text(words.quote, balance_words(quote).both)

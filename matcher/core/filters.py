@@ -3,7 +3,7 @@
 from matcher.core.book import BUY
 from matcher.core.kernel import inlined, kernel
 from matcher.core.lookahead import draft_taker, quantity_for_money
-from matcher.core.money import balance_of
+from matcher.core.money import base_of
 from matcher.core.rows import (
     GUARD_MARKET_LOT,
     GUARD_PRICES,
@@ -193,7 +193,7 @@ def check_position(core: Core, cmd: Command, market: MarketRow, counts: CountRow
     if cmd.quote_qty != 0:
         taker = draft_taker(core, market, cmd)
         qty = quantity_for_money(core, market, cmd.instrument, taker, cmd.quote_qty)[0]
-    held = balance_of(core, cmd.account, market.base_asset)
+    held = base_of(core, market, cmd.account)
     open_qty = counts.buy_qty + qty
     # Compared in two steps: a product with the open quantity could overflow, one below `most` not.
     if open_qty > most or held.free + held.locked > (most - open_qty) * market.base_scale:

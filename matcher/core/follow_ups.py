@@ -14,7 +14,7 @@ from matcher.core.list_entry import fund_pending, let_pending_in
 from matcher.core.lists import close_when_done, end_sibling, expire_leg
 from matcher.core.lookahead import limit_of
 from matcher.core.matching import act, expire
-from matcher.core.money import BUY, asset_held, balance_of, free_hold
+from matcher.core.money import BUY, free_hold, quote_of
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from matcher.core.stops import leave_elected
@@ -83,7 +83,7 @@ def turn_to_market(core: Core, market: MarketRow, order: OrderRow) -> bool:
         return True
     unit = unit_hold(core, instrument, OrdType.MARKET, order.time_in_force, 0, 0)
     need = entry_need(core, market, order, OrdType.MARKET, unit)
-    if balance_of(core, order.account, asset_held(market, BUY)).free < need:
+    if quote_of(core, market, order.account).free < need:
         return False
     give_hold(core, market, order, unit, need)
     return True

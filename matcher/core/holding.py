@@ -7,7 +7,7 @@ from matcher.core.book import BUY
 from matcher.core.checks import CONTINUOUS, is_priced, is_stop
 from matcher.core.kernel import kernel
 from matcher.core.lookahead import cost_of, limit_of, meets
-from matcher.core.money import asset_held, lock
+from matcher.core.money import lock
 from matcher.core.rows import OWN_HOLD, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import FULL_SHARE, last_or_reference, term_of
@@ -88,7 +88,7 @@ def entry_need(core: Core, market: MarketRow, taker: OrderRow, ord_type: int, un
 @kernel
 def give_hold(core: Core, market: MarketRow, order: OrderRow, unit: int, need: int) -> None:
     """Let an order hold its need; one whose price does not say it keeps it in its extra row."""
-    lock(core, order.account, asset_held(market, order.side), need)
+    lock(core, market, order.account, order.side, need)
     if order.side == BUY and not is_priced(order.ord_type):
         order.flags |= OWN_HOLD
     if order.flags & OWN_HOLD:

@@ -7,6 +7,7 @@ the instrument's `MarketRow`, rewritten whole after every change (`prepare_marke
 from matcher.core.accounts import count_order, counts_of
 from matcher.core.emit import new_event
 from matcher.core.kernel import copy_text, has_text, kernel, same_text
+from matcher.core.money import balance_cell
 from matcher.core.ranges import (
     ALL_FEATURES,
     ALL_ORD_TYPES,
@@ -161,6 +162,8 @@ def prepare_market(core: Core, number: int) -> None:
     market.quote_scale = term_of(core, number, InstrumentTerm.QUOTE_SCALE)
     market.base_asset = term_of(core, number, InstrumentTerm.BASE_ASSET)
     market.quote_asset = term_of(core, number, InstrumentTerm.QUOTE_ASSET)
+    market.base_cell = balance_cell(core, 0, market.base_asset)
+    market.quote_cell = balance_cell(core, 0, market.quote_asset)
     market.min_price = term_of(core, number, InstrumentTerm.MIN_PRICE)
     market.max_price = term_of(core, number, InstrumentTerm.MAX_PRICE)
     market.min_qty = term_of(core, number, InstrumentTerm.MIN_QTY)

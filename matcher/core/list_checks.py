@@ -10,7 +10,7 @@ from matcher.core.filters import check_counts, check_position
 from matcher.core.holding import check_market, unit_hold
 from matcher.core.kernel import has_text, kernel, same_text
 from matcher.core.legs import find_list
-from matcher.core.money import BUY, asset_held, balance_of, need_of
+from matcher.core.money import BUY, held_of, need_of
 from matcher.core.state import Core
 from matcher.core.terms import term_of
 from matcher.core.triggers import is_stop_loss
@@ -174,7 +174,7 @@ def check_now(core: Core, legs: int) -> int:
         if reason != NONE:
             return reason
         need = max(need, leg_need(core, leg))
-    if balance_of(core, first.account, asset_held(market, first.side)).free < need:
+    if held_of(core, market, first.account, first.side).free < need:
         return RejectReason.INSUFFICIENT_BALANCE
     if core.state.lists + 1 > core.limits.lists - 1:
         return RejectReason.ORDER_CAPACITY

@@ -15,7 +15,7 @@ from matcher.core.lists import tell_list
 from matcher.core.lookahead import limit_of
 from matcher.core.making import make_order
 from matcher.core.matching import act
-from matcher.core.money import asset_held, balance_of, lock
+from matcher.core.money import held_of, lock
 from matcher.core.orders import give_extra, list_live
 from matcher.core.rows import LIST_LEGS, OWN_HOLD, SHARED_HOLD
 from matcher.core.state import Core
@@ -91,7 +91,7 @@ def open_list(core: Core, cmd: Command) -> None:
     for leg in range(row.legs):
         make_leg(core, cmd, number, leg, leg >= entering)
     market = core.markets[row.instrument]
-    lock(core, row.account, asset_held(market, first.side), need)
+    lock(core, market, row.account, first.side, need)
     if kind == ListKind.OCO:
         share_hold(core, number, 0, need)
     tell_list(core, cmd, EventKind.LIST_OPENED, number)
@@ -165,14 +165,13 @@ def fund_pending(core: Core, number: int) -> bool:
         )
         need = max(need, entry_need(core, market, order, order.ord_type, unit))
     order = core.orders[slot]
-    asset = asset_held(market, order.side)
     touch(core, row.account)
-    if balance_of(core, row.account, asset).free < need:
+    if held_of(core, market, row.account, order.side).free < need:
         return False
     if sibling_leg(row, row.legs - 1) < 0:
         give_hold(core, market, order, unit, need)
     else:
-        lock(core, row.account, asset, need)
+        lock(core, market, row.account, order.side, need)
         share_hold(core, number, 1, need)
     return True
 

@@ -34,6 +34,25 @@ def balance_cell(core: Core, account: int, asset: int) -> int:
 
 
 @inlined
+def base_of(core: Core, market: MarketRow, account: int) -> BalanceRow:
+    """Return an account's holding of an instrument's base asset."""
+    return core.balances[market.base_cell + account * BALANCES_A_LINE]
+
+
+@inlined
+def quote_of(core: Core, market: MarketRow, account: int) -> BalanceRow:
+    """Return an account's holding of an instrument's quote asset."""
+    return core.balances[market.quote_cell + account * BALANCES_A_LINE]
+
+
+@inlined
+def held_of(core: Core, market: MarketRow, account: int, side: int) -> BalanceRow:
+    """Return an account's holding of what an order of this side pays with."""
+    first = by_side(side, market.quote_cell, market.base_cell)
+    return core.balances[first + account * BALANCES_A_LINE]
+
+
+@inlined
 def asset_held(market: MarketRow, side: int) -> int:
     """Return the asset that an order of this side pays with."""
     return by_side(side, market.quote_asset, market.base_asset)
@@ -46,17 +65,17 @@ def need_of(market: MarketRow, side: int, price: int, qty: int) -> int:
 
 
 @inlined
-def lock(core: Core, account: int, asset: int, amount: int) -> None:
-    """Move an amount from free to locked."""
-    balance = balance_of(core, account, asset)
+def lock(core: Core, market: MarketRow, account: int, side: int, amount: int) -> None:
+    """Move an amount of what an order of this side pays with from free to locked."""
+    balance = held_of(core, market, account, side)
     balance.free -= amount
     balance.locked += amount
 
 
 @inlined
-def unlock(core: Core, account: int, asset: int, amount: int) -> None:
-    """Move an amount from locked to free."""
-    balance = balance_of(core, account, asset)
+def unlock(core: Core, market: MarketRow, account: int, side: int, amount: int) -> None:
+    """Move an amount of what an order of this side pays with from locked to free."""
+    balance = held_of(core, market, account, side)
     balance.free += amount
     balance.locked -= amount
 
@@ -68,7 +87,7 @@ def free_hold(core: Core, market: MarketRow, order: OrderRow) -> None:
         free_own_hold(core, market, order)
     else:
         need = need_of(market, order.side, order.price, order.leaves_qty)
-        unlock(core, order.account, asset_held(market, order.side), need)
+        unlock(core, market, order.account, order.side, need)
 
 
 @kernel
@@ -89,7 +108,7 @@ def free_own_hold(core: Core, market: MarketRow, order: OrderRow) -> None:
             kept = min(amount, own_need(core, market, leg, leg.leaves_qty))
             core.extras[leg.extra].hold = kept
             amount -= kept
-    unlock(core, order.account, asset_held(market, order.side), amount)
+    unlock(core, market, order.account, order.side, amount)
 
 
 @kernel
@@ -122,9 +141,9 @@ def own_need(core: Core, market: MarketRow, order: OrderRow, leaves: int) -> int
 @kernel
 def shrink_hold(core: Core, market: MarketRow, order: OrderRow, cut: int) -> None:
     """Free what an order need not hold any more when `cut` is about to be taken off its leaves."""
-    asset = asset_held(market, order.side)
     if order.flags & OWN_HOLD == 0:
-        unlock(core, order.account, asset, need_of(market, order.side, order.price, cut))
+        need = need_of(market, order.side, order.price, cut)
+        unlock(core, market, order.account, order.side, need)
         return
     extra = core.extras[order.extra]
     wanted = own_need(core, market, order, order.leaves_qty - cut)
@@ -138,7 +157,7 @@ def shrink_hold(core: Core, market: MarketRow, order: OrderRow, cut: int) -> Non
         wanted = max(wanted, own_need(core, market, leg, leg.leaves_qty))
         surplus = max(0, row.hold - wanted)
         row.hold -= surplus
-    unlock(core, order.account, asset, surplus)
+    unlock(core, market, order.account, order.side, surplus)
 
 
 @inlined
@@ -154,15 +173,15 @@ def settle_buyer(
     """Pay `cost` out of the `taken` part of a buyer's hold, hand over the base; return the fee."""
     base = qty * market.base_scale
     fee = fee_of(base, rate)
-    quote = balance_of(core, order.account, market.quote_asset)
+    quote = quote_of(core, market, order.account)
     quote.locked -= taken
     quote.free += taken - cost
-    balance_of(core, order.account, market.base_asset).free += base - fee
+    base_of(core, market, order.account).free += base - fee
     if order.flags & OWN_HOLD:
         take_own_hold(core, order, taken)
     if fee != 0:
         touch(core, FEE_ACCOUNT)
-        balance_of(core, FEE_ACCOUNT, market.base_asset).free += fee
+        base_of(core, market, FEE_ACCOUNT).free += fee
     return fee
 
 
@@ -173,13 +192,13 @@ def settle_seller(
     """Take the base out of a seller's hold, pay the cost; return the fee."""
     base = qty * market.base_scale
     fee = fee_of(cost, rate)
-    balance_of(core, order.account, market.base_asset).locked -= base
-    balance_of(core, order.account, market.quote_asset).free += cost - fee
+    base_of(core, market, order.account).locked -= base
+    quote_of(core, market, order.account).free += cost - fee
     if order.flags & OWN_HOLD:
         take_own_hold(core, order, base)
     if fee != 0:
         touch(core, FEE_ACCOUNT)
-        balance_of(core, FEE_ACCOUNT, market.quote_asset).free += fee
+        quote_of(core, market, FEE_ACCOUNT).free += fee
     return fee
 
 

@@ -34,7 +34,7 @@ from matcher.core.kernel import (
     same_text,
 )
 from matcher.core.lookahead import meets
-from matcher.core.money import balance_of
+from matcher.core.money import base_of, held_of, quote_of
 from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import by_side
@@ -76,8 +76,7 @@ def enter_plain(core: Core, cmd: Command) -> bool:
     account = cmd.account
     owner = core.accounts[account]
     need = cmd.order_qty * by_side(cmd.side, cmd.price * market.quote_scale, market.base_scale)
-    asset = by_side(cmd.side, market.quote_asset, market.base_asset)
-    held = balance_of(core, account, asset)
+    held = held_of(core, market, account, cmd.side)
     if held.free < need or not _has_room(core, owner):
         return False
     if market.guards | market.counted != 0 and not _passes_guards(core, cmd, market):
@@ -240,8 +239,7 @@ def cancel_plain(core: Core, cmd: Command) -> bool:
     fence()
     side = order.side
     need = order.leaves_qty * by_side(side, order.price * market.quote_scale, market.base_scale)
-    asset = by_side(side, market.quote_asset, market.base_asset)
-    held = balance_of(core, account, asset)
+    held = held_of(core, market, account, side)
     held.free += need
     held.locked -= need
     _leave(core, market, order, side)
@@ -352,8 +350,8 @@ def _tell(core: Core, cmd: Command, form: int, market: MarketRow, slot: int, lea
     event.level_qty = level.qty
     event.update_id = update_id
     event.order_count = level.order_count
-    base = balance_of(core, account, market.base_asset)
-    quote = balance_of(core, account, market.quote_asset)
+    base = base_of(core, market, account)
+    quote = quote_of(core, market, account)
     copy_text(words.base, balance_words(base).both)
     copy_text(words.quote, balance_words(quote).both)
     event.created_ns = created_ns

@@ -130,8 +130,10 @@ class MarketRow(Record, size=320):
 
     plain_modes: i64
     """Bit 1 << stp_mode as asked for (0: the default) of those with which a LIMIT is admitted."""
-    spare_3: i64
-    spare_4: i64
+    base_cell: i64
+    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
+    quote_cell: i64
+    """The same of the quote asset."""
     spare_5: i64
 
 
@@ -267,8 +269,10 @@ class LimitsRow(Record, size=256):
     spare_0: i64
     spare_1: i64
     spare_2: i64
-    spare_3: i64
-    spare_4: i64
+    base_cell: i64
+    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
+    quote_cell: i64
+    """The same of the quote asset."""
     spare_5: i64
     spare_6: i64
     spare_7: i64
@@ -337,6 +341,8 @@ class StateRow(Record, size=320):
     spare_0: i64
     spare_1: i64
     spare_2: i64
-    spare_3: i64
-    spare_4: i64
+    base_cell: i64
+    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
+    quote_cell: i64
+    """The same of the quote asset."""
     spare_5: i64
