@@ -80,8 +80,11 @@ class Engine:
         rest. The events are a view that is valid until the next call.
         """
         dtype = commands.dtype
-        assert (dtype is COMMAND or dtype == COMMAND) and commands.flags.c_contiguous
-        result = self._apply(self._memory, id(commands), len(commands))
+        assert dtype is COMMAND or dtype == COMMAND
+        rows = len(commands)
+        # One row is contiguous, and asking takes a twentieth of the time that it takes to apply it.
+        assert rows == 1 or commands.flags.c_contiguous
+        result = self._apply(self._memory, id(commands), rows)
         count = result >> 32
         events = self._few[count] if count < FEW else self._events[:count]
         return events, result & 0xFFFFFFFF
