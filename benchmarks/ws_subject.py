@@ -42,6 +42,7 @@ class Rounds:
         self._rows["last_qty"], self._rows["level_qty"] = 12_345, 1_000_000
         self._rows["event_seq"] = np.arange(1, 2 * trades + 1)
         self._rows["trade_id"] = _FIRST_ID + np.repeat(np.arange(trades), 2)
+        self._rows["agg_trade_id"] = _FIRST_ID
         self._rows["update_id"] = np.repeat(np.arange(1, trades + 1), 2)
 
     def attach(
@@ -53,8 +54,8 @@ class Rounds:
             asked = os.read(sys.stdin.fileno(), limit)
             if not asked:
                 loop.stop()
-            for _ in asked:
-                take([self._frame()])
+            # As the market wire does: what has come by now is handed over together.
+            take([self._frame() for _ in asked])
 
         loop.add_reader(sys.stdin.fileno(), read)
 
@@ -63,6 +64,7 @@ class Rounds:
         frame = frame_of(Event, self._rows)
         self._rows["event_seq"] += 2 * self._trades
         self._rows["trade_id"] += self._trades
+        self._rows["agg_trade_id"] += 1
         self._rows["update_id"] += self._trades
         return frame
 
@@ -102,11 +104,11 @@ class OneMarket:
 
 
 class NoHistory:
-    """There is none."""
+    """Nothing was before the bench, which is known: trades go onto the tape as they do in the exchange."""
 
     async def past(self, instrument: Instrument, now_ns: int) -> Past:
-        """Raise Unavailable."""
-        raise Unavailable("the bench has no history")
+        """Return that there was nothing."""
+        return Past([], [], [], None)
 
     async def trades_from(self, instrument: Instrument, agg_trade_id: int) -> list[AggTrade]:
         """Raise Unavailable."""

@@ -16,7 +16,7 @@ from broadcaster.start import start
 from conf.hosts import Redis
 from conf.settings import Settings
 from protocol.board_reads import Board, DeepRequests, DepthView, Unreadable
-from protocol.layout import Rows, rows_of
+from protocol.layout import Rows, joined, rows_of
 from protocol.public_rows import LISTINGS, public_rows, touched
 from protocol.records import FORMAT_VERSION, Event
 from runtime import clock
@@ -106,7 +106,7 @@ class Relay:
                 continue
             found += [portion.rows for portion in self._intake.take(rows)]
         if found:
-            self._frame(np.concatenate(found))
+            self._frame(joined(Event, found))
 
     def turn(self) -> None:
         """Send what waits, and what is due."""

@@ -1,7 +1,9 @@
 """The stream server: events in from a source, frames out to connections, all on one event loop.
 
 Events are turned into messages as soon as they come. They leave at once when nothing has left for
-a tick, else when the tick ends, so that a quiet market has no delay and a busy one few writes.
+a tick, else when the tick ends, so that a quiet market has no delay and a busy one few writes. One write
+to everybody takes longer than a tick when there are many: what has come meanwhile is taken in
+before the next one begins, or it would wait for two.
 Three clocks run beside: the windows of depth streams, and a look at every connection each second.
 """
 
@@ -9,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -18,7 +20,7 @@ from broadcaster.channels import Channels
 from broadcaster.connection import Connection
 from broadcaster.delays import Delays
 from broadcaster.feed import Feed, best_levels
-from broadcaster.intake import Intake
+from broadcaster.intake import Intake, runs
 from broadcaster.keepers import keep_history, keep_queues
 from broadcaster.l3 import Orders
 from broadcaster.messages import Body, Level, Message, ServerShutdown
@@ -45,6 +47,8 @@ HANDSHAKE_TURNS, HANDSHAKE_TURN_S = 50, 0.01
 """How long a server that stops waits for handshakes that have begun."""
 FRAMES_AT_ONCE = 16
 """Frames taken in before the loop turns to the connections; one may hold thousands of events."""
+MOMENT_S = 0.002
+"""How long messages wait for what is on its way, so that one write to everybody carries both."""
 
 
 class Server:
@@ -191,15 +195,20 @@ class Server:
         self.channels.subscribe(connection, asked)
 
     def _take(self, frames: list[bytes]) -> None:
+        now_ns = clock.wall_ns()
+        for rows in runs(self._read(frames)):
+            self._take_rows(rows, now_ns)
+        if len(frames) < FRAMES_AT_ONCE:
+            self._flush_soon()
+        else:
+            self._flush_with_next()
+
+    def _read(self, frames: list[bytes]) -> Iterator[Rows]:
         for frame in frames:
             try:
-                rows = rows_in(Event, frame)
+                yield rows_in(Event, frame)
             except WrongFrame as wrong:
                 self._log.error("market frame left out: %s", wrong)
-                continue
-            self._take_rows(rows, clock.wall_ns())
-        if self._flush_at is None:
-            self._flush_soon()
 
     def _take_rows(self, rows: Rows, now_ns: int) -> None:
         self._users.live(rows)
@@ -232,8 +241,7 @@ class Server:
 
     def _tell_soon(self, messages: list[Message]) -> None:
         self.channels.publish(messages)
-        if self._flush_at is None:
-            self._flush_soon()
+        self._flush_with_next()
 
     def _end_user_streams(self) -> None:
         self._flush()
@@ -242,15 +250,25 @@ class Server:
                 subscriber.stop(CloseCode.SERVICE_RESTART, "Events were missed, connect again")
 
     def _flush_soon(self) -> None:
+        """Let everything leave: at once when nothing has left for a tick, else when it ends."""
         loop = asyncio.get_running_loop()
         due_s = self._flushed_s + self.ws.tick_ms / 1000
         if loop.time() >= due_s:
             self._flush()
-        else:
+        elif self._flush_at is None:
             self._flush_at = loop.call_at(due_s, self._flush)
 
+    def _flush_with_next(self) -> None:
+        """Let everything leave with what comes next, or when nothing does in a moment."""
+        if self._flush_at is None:
+            loop = asyncio.get_running_loop()
+            due_s = self._flushed_s + self.ws.tick_ms / 1000
+            self._flush_at = loop.call_at(max(due_s, loop.time() + MOMENT_S), self._flush)
+
     def _flush(self) -> None:
-        self._flush_at = None
+        if self._flush_at is not None:
+            self._flush_at.cancel()
+            self._flush_at = None
         self.channels.publish(self._feed.quotes(clock.wall_ns()))
         self.delivered += self.channels.flush()
         self._delays.flushed()
@@ -262,15 +280,15 @@ class Server:
 
     def _close_fast_windows(self) -> None:
         self.channels.publish(self._feed.fast_windows(clock.wall_ns()))
-        self._flush()
+        self._flush_with_next()
 
     def _close_slow_windows(self) -> None:
         self.channels.publish(self._feed.slow_windows(clock.wall_ns()))
-        self._flush()
+        self._flush_with_next()
 
     def _tell_tapes(self) -> None:
         self.channels.publish(self._tapes.tell(clock.wall_ns(), self._market.clock_ns()))
-        self._flush()
+        self._flush_with_next()
 
     def _current(self, stream: str) -> Body | None:
         now_ns = clock.wall_ns()
@@ -291,7 +309,7 @@ class Server:
             connection.check(now_s, self.ws)
         self._look_for_lost_end()
         self.channels.publish(self._users.check(self.channels, clock.wall_ns()))
-        self._flush()
+        self._flush_with_next()
 
     def _sweep_keys(self) -> None:
         self._keys.sweep()

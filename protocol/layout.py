@@ -11,6 +11,7 @@ Every field must lie on a multiple of its own width and the declared size must b
 both are asserted when the class is made, so a wrong layout cannot be imported.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -83,3 +84,13 @@ def rows_from(record: type[Record], frame: bytes | memoryview) -> Rows:
             f"{record.dtype.itemsize}-byte {record.__name__} records"
         )
     return np.frombuffer(frame, record.dtype)
+
+
+def joined(record: type[Record], parts: Sequence[Rows]) -> Rows:
+    """Put rows of `record` together, in order; a single part is returned as it is.
+
+    `numpy.concatenate` works out a type that all parts can have, field by field: 40 to 100 µs a part.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return rows_from(record, b"".join([part.tobytes() for part in parts]))
