@@ -1,7 +1,14 @@
 """Raw WebSocket clients for the stream benchmarks: they count bytes and parse nothing."""
 
+import fcntl
+import os
 import resource
 import socket
+import struct
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -35,3 +42,30 @@ def allow_many_files(clients: int) -> None:
     needed = clients + 200
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, needed), most))
+
+
+@contextmanager
+def on_last_core() -> Iterator[None]:
+    """Keep this process off the first core, which belongs to the server that is measured."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process has run on a core, in its own code and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def unread(plug: socket.socket) -> int:
+    """Return how many bytes have come and were not read.
+
+    Raises: OSError when the other side has dropped the connection.
+    """
+    if error := plug.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, os.strerror(error))
+    return int(struct.unpack("i", fcntl.ioctl(plug, termios.FIONREAD, bytes(4)))[0])
