@@ -116,7 +116,7 @@ def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[dict[str
         order_entry.check(values)
         instrument = door.views.instrument(values["symbol"])
         command = order_entry.enter(values, instrument, asked.account)
-        door.limits.take_orders(asked.account, 1, asked.now_ns)
+        asked.order_counts = door.limits.take_orders(asked.account, 1, asked.now_ns)
         return values, door.ask(command)
     except errors.Refused as refusal:
         return {}, refusal

@@ -33,7 +33,7 @@ async def entered(door: Door, asked: Asked, orders: int, *commands: Fields) -> A
 
     Raises: Refused.
     """
-    door.limits.take_orders(asked.account, orders, asked.now_ns)
+    asked.order_counts = door.limits.take_orders(asked.account, orders, asked.now_ns)
     try:
         events = await door.ask(*commands)
     except errors.Refused as refusal:
@@ -52,6 +52,9 @@ def settle(door: Door, asked: Asked, orders: int, told: Answer | errors.Refused)
         lost = told[0].kind in _NOT_TAKEN
         if len(told) > orders:
             door.limits.give_back(told, asked.now_ns)
+        elif not lost:
+            # Nothing came back: what it was counted with still holds.
+            return
     back = -orders if lost else 0
     asked.order_counts = door.limits.count_orders(asked.account, back, asked.now_ns)
 

@@ -64,20 +64,6 @@ class _Socket:
     def _wait(self, timeout_ms: int) -> bool:
         return bool(self._socket.poll(timeout_ms, zmq.POLLIN))
 
-    def _attach(
-        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[bytes]], None], limit: int
-    ) -> None:
-        # The descriptor is edge-triggered: it must be drained to EAGAIN at every signal, and looked
-        # at once now for what came before the reader was added. Between two portions the loop takes
-        # a turn: a sender that is faster than `take` must not keep it from everything else.
-        def drain() -> None:
-            if frames := list(self._drain(limit)):
-                take(frames)
-                loop.call_soon(drain)
-
-        loop.add_reader(self._socket.fileno(), drain)
-        loop.call_soon(drain)
-
 
 def wait_for_any(timeout_ms: int, *wires: _Socket) -> None:
     """Wait until a frame has come on one of the wires."""
@@ -100,7 +86,18 @@ class _Receiving(_Socket):
         limit: int = 1000,
     ) -> None:
         """Call `take` with up to `limit` frames at a time, on `loop`, whenever some have come."""
-        self._attach(loop, take, limit)
+
+        # The descriptor is edge-triggered: it must be drained to EAGAIN at every signal, and looked
+        # at once now for what came before the reader was added. Between two portions the loop takes
+        # a turn: a sender that is faster than `take` must not keep it from everything else.
+        def drain() -> None:
+            if frames := list(self._drain(limit)):
+                take(frames)
+                if len(frames) == limit:
+                    loop.call_soon(drain)
+
+        loop.add_reader(self._socket.fileno(), drain)
+        loop.call_soon(drain)
 
 
 class Push(_Socket):
