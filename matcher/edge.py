@@ -63,6 +63,7 @@ class Edge:
         self._is_silent = False
         self._came_ns = self._well_ns = clock.steady_ns()
         self._dropped = 0
+        self._life_there = 0
 
     def turn(self) -> None:
         """Do one round of the loop.
@@ -83,6 +84,7 @@ class Edge:
             self._forward(doors)
             doors.books.turn()
             status = follower.engine.blocks["status"]
+            self._note_life(status)
             status["ready"] = self._state()
             status["heartbeat_ns"] = clock.wall_ns()
             self._life.service.beat_with(self._facts)
@@ -124,6 +126,15 @@ class Edge:
         else:
             log.info("%s answers again", source)
 
+    def _note_life(self, status: Rows) -> None:
+        """Show that another matcher takes the orders: what was on its way to the last one may have ended with it.
+
+        A number of this host's own, for the same one is another life behind another edge.
+        """
+        if self._follower.life != self._life_there:
+            self._life_there = self._follower.life
+            status["epoch"] = clock.wall_ns()
+
     def _state(self) -> int:
         """Return what readers may know: READY, BEHIND, or 0 when it is the other one that takes no orders."""
         if clock.steady_ns() - self._follower.whole_ns > STALE_NS:
@@ -144,6 +155,7 @@ class Edge:
         )
         engine.publish()
         engine.blocks["status"]["heartbeat_ns"] = clock.wall_ns()
+        self._life_there = self._follower.life
         self._life.announce(engine)
         self._life.service.ready(**self._facts())
 

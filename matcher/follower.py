@@ -72,6 +72,8 @@ class Follower:
         """When the copy was last found to have everything; 0: never."""
         self.is_open = False
         """Whether the other one takes orders, as it last said."""
+        self.life = 0
+        """The matcher there that took orders when the copy last had everything, as it said itself; 0: unknown."""
         self.number = 0
         """Which edge this is, as the other one last said; 0: none."""
         self._welcome = False
@@ -160,6 +162,8 @@ class Follower:
             self.end_seq = frame.next_seq
             if self.is_whole:
                 self.whole_ns = self.heard_ns
+                # Not before: what the one before it has done was told here by now.
+                self.life = frame.life if self.is_open else self.life
             if frame.copy_id or self.is_whole:
                 self._progress_ns = self.heard_ns
             return True

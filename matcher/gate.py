@@ -78,6 +78,7 @@ class Gate:
         self._orders = orders
         self._log = log
         self._source: Source | None = None
+        self._life = 0
         self._next_seq = 1
         self._is_open = False
         self._edges: dict[bytes, _Edge] = {}
@@ -92,10 +93,14 @@ class Gate:
         self.dropped_commands = 0
         """Frames that the matcher's wire did not take."""
 
-    def begin(self, source: Source) -> None:
-        """Send this journal from now on; who follows begins anew."""
-        self._source = source
-        self._edges.clear()
+    def begin(self, source: Source, life: int) -> None:
+        """Send this journal from now on, which another matcher writes; `life`: the number of that one.
+
+        Who follows goes on, from where this journal has what was sent of the last one.
+        """
+        self._source, self._life = source, life
+        for edge in self._edges.values():
+            edge.shipment = edge.shipment.again(source)
 
     def turn(self, next_seq: int, *, is_open: bool) -> bool:
         """Hear what has come, send what there is up to `next_seq`; True when there is more to send."""
@@ -200,7 +205,14 @@ class Gate:
         word = Word.BEAT if self._is_open else Word.SHUT
         for peer, edge in list(self._edges.items()):
             whose = edge.copy_id if edge.shipment.is_looking else 0
-            frame = Frame(word, self._next_seq, 0, source.journal_id, source.epoch, whose)
+            frame = Frame(
+                word,
+                self._next_seq,
+                journal_id=source.journal_id,
+                epoch=source.epoch,
+                copy_id=whose,
+                life=self._life,
+            )
             if not self._wire.send(peer, frame.pack()):
                 del self._edges[peer]
 
@@ -239,7 +251,7 @@ def serve(service: Service, settings: Settings) -> None:
             continue
         if board.epoch != epoch:
             epoch = board.epoch
-            gate.begin(_source(folder))
+            gate.begin(_source(folder), epoch)
         turned_ns = clock.wall_ns() - int(status["heartbeat_ns"][0])
         is_open = int(status["ready"][0]) == READY and turned_ns < STANDS_STILL_NS
         has_more = gate.turn(int(status["seq"][0]) + 1, is_open=is_open)

@@ -7,7 +7,7 @@ on between them, and at most WINDOW bytes are on their way unconfirmed.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.replay import JournalReader
@@ -39,10 +39,25 @@ class Shipment:
         self._reader = JournalReader(source.folder, asked.next_seq)
         self.checked = False
         """It was found that what the other one has is how the journal begins."""
-        self.sent_seq = asked.next_seq
-        """The first command that was not sent yet."""
+        self.sent_seq = self.had_seq = asked.next_seq
+        """The first command that was not sent yet, and the first that the other one had not when it came."""
         self.ended = False
         """The other one was told that there is nothing for it."""
+
+    def again(self, source: Source) -> "Shipment":
+        """Return what is left to send when another matcher writes the journal: it is looked for anew, in `source`."""
+        asked, place = self._asked, self._reader.place
+        if self.checked and place:
+            # What is on its way will have come by then.
+            asked = replace(
+                asked,
+                next_seq=place.next_seq,
+                chain=place.chain,
+                journal_id=place.head.journal_id,
+            )
+        found = Shipment(source, asked, self._number)
+        found.had_seq = self.had_seq
+        return found
 
     @property
     def is_looking(self) -> bool:
@@ -56,7 +71,7 @@ class Shipment:
         try:
             if not self.checked:
                 yield from self._check(next_seq)
-            elif (self.sent_seq - max(has_seq, self._asked.next_seq)) * RECORD < WINDOW:
+            elif (self.sent_seq - max(has_seq, self.had_seq)) * RECORD < WINDOW:
                 yield from self._next(next_seq)
         except (CorruptJournal, FileNotFoundError) as error:
             # Also one that was cleared away between being found and being opened.

@@ -13,7 +13,7 @@ a small shared array that readers may write, the matcher clears it at its next t
 answer is there when a snapshot is as new as the request (`board_reads.DeepRequests`). Snapshots of a
 book order by order are asked for in the same way; they share one small ring (`QueueHead`).
 
-All rows vanish with the matcher's life: a new life (`StatusRow.epoch`) publishes under new names.
+All rows vanish with the life of the process that owns them: the next one publishes under new names.
 `BLOCKS` names every block; the readers that keep to the three ways are in `protocol/board_reads.py`.
 """
 
@@ -40,7 +40,8 @@ class StatusRow(Record, size=128):
     """One row: the clock of the market and how far it has come."""
 
     epoch: i64
-    """Life of the matcher that owns these blocks; differs after every restart."""
+    """Life of the matcher that takes the orders; differs after every restart of whoever owns these blocks, and at an
+    edge also after every one of the matcher there."""
     seq: i64
     """Last command applied (all its effects are visible) and durable."""
     event_seq: i64

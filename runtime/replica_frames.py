@@ -18,6 +18,8 @@ and with an edge, a host that keeps a copy, too, and takes orders (`matcher/gate
     COMMANDS  the body: a frame of the orders wire        ────────▶
               ◀────────  SHUT         as BEAT, while no orders are taken
 
+Their BEAT also says which life of the matcher it is of.
+
 Nobody answers COMMANDS: what they led to stands in the journal, and comes with it. WELCOME tells the edge
 its number, which says whose answers are whose (`runtime/endpoints.py: to_edge`).
 
@@ -31,7 +33,7 @@ from enum import IntEnum
 
 from protocol.records import FORMAT_VERSION
 
-_HEAD = struct.Struct("<4sHHQQqQQ16x")
+_HEAD = struct.Struct("<4sHHQQqQQQ8x")
 _MAGIC = b"OBRP"
 HEAD_SIZE = _HEAD.size
 
@@ -70,6 +72,8 @@ class Frame:
     """Which copy of the journal the one who stands by keeps; 0: it reads the same files. In a BEAT: whose
     place is still being looked for. In the WELCOME of an edge: its number."""
     body: bytes = b""
+    life: int = 0
+    """In a BEAT to an edge: the matcher that takes the orders, another number for each; 0: it is not said."""
 
     def pack(self) -> bytes:
         """Return the bytes."""
@@ -82,6 +86,7 @@ class Frame:
             self.next_seq,
             self.chain,
             self.copy_id,
+            self.life,
         )
         return head + self.body
 
@@ -93,11 +98,13 @@ def unpack(content: bytes) -> Frame:
     """
     if len(content) < HEAD_SIZE:
         raise WrongReplicaFrame(f"a frame of {len(content)} bytes has no head")
-    magic, version, word, epoch, journal_id, next_seq, chain, copy_id = _HEAD.unpack_from(content)
+    magic, version, word, epoch, journal_id, next_seq, chain, copy_id, life = _HEAD.unpack_from(
+        content
+    )
     if magic != _MAGIC or version != FORMAT_VERSION:
         raise WrongReplicaFrame("not a frame of this wire and version")
     try:
         known = Word(word)
     except ValueError as error:
         raise WrongReplicaFrame(f"nobody says {word}") from error
-    return Frame(known, next_seq, chain, journal_id, epoch, copy_id, content[HEAD_SIZE:])
+    return Frame(known, next_seq, chain, journal_id, epoch, copy_id, content[HEAD_SIZE:], life)

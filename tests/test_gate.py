@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher import capacity, follower, gate, replicas
+from matcher import capacity, follower, gate, replicas, shipping
 from matcher.core.engine import Engine
 from matcher.follower import Diverged, Follower
 from matcher.gate import AHEAD_NS, ENTERED, Gate
@@ -19,11 +19,14 @@ from protocol.terms import CommandKind
 from runtime import endpoints
 from runtime.endpoints import EDGES, REPLY_SLOTS, WrongFrame, frame_of, from_edge, rows_in, to_edge
 from runtime.replica_frames import Frame, Word, unpack
+from runtime.segments import RECORD
 from tests.test_recovery import POLICY, SMALL, Exchange
 from tests.test_replicas import MS, PEER, FakeClock, Line, PrimaryEnd, StandbyEnd
 
 LOG = logging.getLogger("test")
 COPY = 77
+LIFE = 5
+"""The matcher that the gate knows at first."""
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +74,7 @@ class Hosts:
 
     def make_gate(self) -> Gate:
         found = Gate(PrimaryEnd(self.line), self.orders, LOG)
-        found.begin(self.source())
+        found.begin(self.source(), LIFE)
         return found
 
     def source(self) -> Source:
@@ -162,6 +165,93 @@ def test_an_edge_knows_when_it_has_everything_and_whether_orders_are_taken(hosts
     hosts.check_copy()
 
 
+def test_an_edge_hears_of_another_matcher_when_it_has_all_that_the_one_before_did(
+    hosts: Hosts,
+) -> None:
+    hosts.trade(5)
+    hosts.live()
+    assert hosts.edge.life == LIFE
+    # The last words of one that dies: they are durable, and no gate has seen them.
+    hosts.exchange.trade(hosts.chance, 5)
+    hosts.live()
+    hosts.gate.begin(hosts.source(), LIFE + 1)
+    hosts.shown = hosts.exchange.journal.next_seq
+    seen = []
+    for _ in range(30):
+        hosts.live(10)
+        seen.append((hosts.edge.next_seq < hosts.shown, hosts.edge.life))
+    assert seen[0] == (True, LIFE)
+    assert set(seen) <= {(True, LIFE), (False, LIFE), (False, LIFE + 1)}
+    assert seen[10] == (False, LIFE + 1), "a tenth of a second is enough"
+    hosts.check_copy()
+
+
+def test_a_matcher_that_takes_no_orders_yet_is_not_another_one_yet(hosts: Hosts) -> None:
+    hosts.live()
+    hosts.gate.begin(hosts.source(), LIFE + 1)
+    hosts.is_open = False
+    hosts.live()
+    assert hosts.edge.life == LIFE
+    hosts.is_open = True
+    hosts.live()
+    assert hosts.edge.life == LIFE + 1
+
+
+def test_an_edge_follows_the_next_matcher_without_asking_and_loses_no_command(
+    hosts: Hosts,
+) -> None:
+    hosts.trade(20)
+    hosts.live()
+    hosts.gate.begin(hosts.source(), LIFE + 1)
+    hosts.hand_in(commands(CommandKind.ENTER))
+    assert len(hosts.orders.frames) == 1
+    for _ in range(50):
+        hosts.trade()
+        hosts.clock.now_ns += 10 * MS
+        hosts.edge.turn(0)
+        assert not [one for _, one in hosts.line.to_primary if unpack(one).word is Word.ASK]
+        hosts.gate.turn(hosts.shown, is_open=True)
+    hosts.live(20)
+    hosts.check_copy()
+
+
+def test_an_edge_whose_copy_the_next_matcher_does_not_have_is_told_so(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    hosts.trade(5)
+    hosts.live()
+    hosts.exchange.lock.release()
+    hosts.exchange = Exchange(tmp_path / "another")
+    hosts.trade(5)
+    hosts.gate.begin(hosts.source(), LIFE + 1)
+    with pytest.raises(Diverged):
+        hosts.live()
+
+
+def test_an_edge_that_confirms_nothing_is_sent_no_more_because_matchers_change(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "WINDOW", 50 * RECORD)
+    monkeypatch.setattr(shipping, "PIECE", 10 * RECORD)
+    hosts.live()
+    hosts.trade(30)
+
+    def sent() -> int:
+        for _ in range(100):
+            hosts.gate.turn(hosts.shown, is_open=True)
+        hosts.line.to_primary.clear()
+        frames = [unpack(one) for one in hosts.line.to_standby]
+        return sum(len(one.body) for one in frames if one.word is Word.BATCHES)
+
+    before = sent()
+    assert 0 < before < (hosts.shown - 1) * RECORD
+    for life in (1, 2, 3):
+        hosts.gate.begin(hosts.source(), LIFE + life)
+        assert sent() == before
+    hosts.live()
+    hosts.check_copy()
+
+
 def test_commands_of_an_edge_wait_for_their_answers_there_and_nowhere_else(hosts: Hosts) -> None:
     hosts.live()
     number = hosts.edge.number
@@ -246,7 +336,7 @@ class Crowd(PrimaryEnd):
 def test_an_edge_keeps_its_number_and_none_has_that_of_another(hosts: Hosts) -> None:
     crowd = Crowd(hosts.clock)
     gate = Gate(crowd, hosts.orders, LOG)
-    gate.begin(hosts.source())
+    gate.begin(hosts.source(), LIFE)
     copies = range(1, EDGES + 1)
     numbers = [crowd.say(gate, b"%d" % one, Frame(Word.ASK, 1, copy_id=one)) for one in copies]
     assert sorted(numbers) == list(range(1, EDGES + 1))
@@ -258,7 +348,7 @@ def test_an_edge_keeps_its_number_and_none_has_that_of_another(hosts: Hosts) -> 
     assert crowd.say(gate, b"new", Frame(Word.ASK, 1, copy_id=1000)) == numbers[8]
     # The next gate leaves it the number that it had, for its requests may still be on their way.
     gate = Gate(crowd, hosts.orders, LOG)
-    gate.begin(hosts.source())
+    gate.begin(hosts.source(), LIFE)
     assert crowd.say(gate, b"a", Frame(Word.ASK, 1, epoch=17, copy_id=1)) == 17
     assert crowd.say(gate, b"b", Frame(Word.ASK, 1, epoch=17, copy_id=2)) == 18
 
