@@ -103,7 +103,7 @@ class Processes(Collector):
         yield from _of_states(told, entries)
         yield from _of_facts(entries)
         if not self._only:
-            yield _lag(told["processes"])
+            yield from _lag(told["processes"])
         yield from _of_system(self._run, entries)
         wanted = [one for one in readings(self._run) if self._wanted(one.process) and born(one.pid)]
         yield from _of_meters(wanted)
@@ -151,12 +151,15 @@ def _part(entry: dict[str, Any]) -> str:
     return "matcher" if role == "primary" else role or str(entry["name"])
 
 
-def _lag(entries: list[dict[str, Any]]) -> Metric:
+def _lag(entries: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield how far the database is behind, where a writer is that knows."""
     facts = {_part(one): one["facts"] for one in entries}
+    if "writer" not in facts:
+        return
     told = int(facts.get("matcher", {}).get("event_seq", 0))
-    written = int(facts.get("writer", {}).get("watermark", told))
+    written = int(facts["writer"].get("watermark", told))
     why = "Events that are not in the database yet."
-    return GaugeMetricFamily("openbourse_watermark_lag_events", why, value=max(0, told - written))
+    yield GaugeMetricFamily("openbourse_watermark_lag_events", why, value=max(0, told - written))
 
 
 def _of_system(run: Path, entries: list[dict[str, Any]]) -> Iterator[Metric]:

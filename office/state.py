@@ -23,13 +23,12 @@ def whole(data_dir: Path, run_dir: Path) -> dict[str, Any]:
     told = status.told(run_dir)
     facts = {one["name"]: one["facts"] for one in told["processes"]}
     primary = {one["role"]: one["facts"] for one in told["processes"]}.get("primary", {})
-    matcher, writer = primary or facts.get("matcher", {}), facts.get("writer", {})
+    matcher = primary or facts.get("matcher") or facts.get("edge", {})
     alive = [one for one in readings(run_dir) if born(one.pid)]
-    event_seq = int(matcher.get("event_seq", 0))
     return {
         **told,
         "at_ns": clock.wall_ns(),
-        "watermark_lag_events": max(0, event_seq - int(writer.get("watermark", event_seq))),
+        "watermark_lag_events": _lag(matcher, facts.get("writer")),
         "instruments": _market(run_dir),
         "queues": {
             "pending_commands": total(alive, "openbourse_pending_commands"),
@@ -51,6 +50,14 @@ def whole(data_dir: Path, run_dir: Path) -> dict[str, Any]:
         "journal": _files(segments_in(journal_folder(data_dir))),
         "snapshots": _files(snapshots_in(snapshot_folder(data_dir))),
     }
+
+
+def _lag(matcher: dict[str, Any], writer: dict[str, Any] | None) -> int | None:
+    """Return how many events are not in the database yet; None where no writer is."""
+    if writer is None:
+        return None
+    event_seq = int(matcher.get("event_seq", 0))
+    return max(0, event_seq - int(writer.get("watermark", event_seq)))
 
 
 def _market(run_dir: Path) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
 
 def page(told: dict[str, Any]) -> str:
     """Write what `status.told` found as text."""
-    lines = [f"{told['state']}  seq {told['seq']}  watermark {told['watermark']}"]
+    watermark = "" if told["watermark"] is None else f"  watermark {told['watermark']}"
+    lines = [f"{told['state']}  seq {told['seq']}{watermark}"]
     if told["rest"]:
         lines.append(f"REST {told['rest']}  streams {told['ws']}")
     lines += [_line(entry) for entry in told["processes"]]

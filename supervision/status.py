@@ -103,9 +103,6 @@ def told(run: Path) -> dict[str, Any]:
     gone = any(entry["state"] == "gone" and not entry["part"] for entry in processes)
     facts = {entry["role"] or entry["name"]: entry["facts"] for entry in processes}
     matcher = facts.get("primary") or facts.get("matcher") or facts.get("edge", {})
-    writer = facts.get("writer", {})
-    # Commands without events (the clock's ticks) never reach the writer: what counts is the last event.
-    written = "event_seq" in matcher and writer.get("watermark", -1) >= matcher["event_seq"]
     return {
         "state": ("degraded" if gone else last["state"]) if up else "down",
         "supervisor": last["supervisor"]["pid"] if up else 0,
@@ -114,8 +111,17 @@ def told(run: Path) -> dict[str, Any]:
         "ws": last.get("ws", ""),
         "office": last.get("office", ""),
         "seq": matcher.get("seq", 0),
-        "watermark": matcher["seq"] if written else writer.get("seq", 0),
+        "watermark": _watermark(matcher, facts.get("writer")),
     }
+
+
+def _watermark(matcher: dict[str, Any], writer: dict[str, Any] | None) -> int | None:
+    """Return the last command that is in the database; None where no writer is: at an edge it is not known."""
+    if writer is None:
+        return None
+    # Commands without events (the clock's ticks) never reach the writer: what counts is the last event.
+    written = "event_seq" in matcher and writer.get("watermark", -1) >= matcher["event_seq"]
+    return int(matcher["seq"] if written else writer.get("seq", 0))
 
 
 def _now(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

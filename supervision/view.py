@@ -151,12 +151,17 @@ def _market(processes: Sequence[Process], told: Mapping[str, float]) -> Text:
     facts = {str(one.facts.get("role") or one.program.name): one.facts for one in processes}
     matcher = facts.get("primary") or facts.get("matcher") or facts.get("edge", {})
     last, seq = _number(matcher, "event_seq"), _number(matcher, "seq")
-    lag = max(0, last - _number(facts.get("writer", {"watermark": last}), "watermark"))
     clients = sum(_number(one.facts, "connections") for one in processes)
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"seq {seq:,}  lag {lag:,} events", style="bold" if lag < 10_000 else "bold yellow")
+    if "writer" in facts:
+        lag = max(0, last - _number({"watermark": last, **facts["writer"]}, "watermark"))
+        style = "bold" if lag < 10_000 else "bold yellow"
+        line.append(f"seq {seq:,}  lag {lag:,} events", style=style)
+    else:
+        line.append(f"seq {seq:,}", style="bold")
     line.append(f"  commands {told['commands']:,.0f}/s  requests {told['requests']:,.0f}/s")
-    line.append(f"  rows from {told['written_events']:,.0f} events/s")
+    if "writer" in facts:
+        line.append(f"  rows from {told['written_events']:,.0f} events/s")
     line.append(f"  stream messages {told['delivered_messages']:,.0f}/s to {clients:,}")
     if told["p99_ns"]:
         line.append(f"  order p50 {told['p50_ns'] / 1e6:.1f} ms p99 {told['p99_ns'] / 1e6:.1f} ms")

@@ -11,6 +11,7 @@ import pytest
 
 from conf.sections import Supervision
 from conf.settings import Settings
+from office import metrics, state
 from supervision import page, status
 from supervision.pids import alive, born, identity
 from supervision.programs import Program
@@ -54,6 +55,32 @@ def test_the_watermark_is_the_matchers_seq_once_every_event_is_written(tmp_path)
     assert told(tmp_path, matcher, writer)["watermark"] == 110
     writer.heard(os.getpid(), "beat", {"watermark": 95}, 1)
     assert told(tmp_path, matcher, writer)["watermark"] == 105
+
+
+def test_where_no_writer_is_no_watermark_is_told(tmp_path):
+    found = told(tmp_path, running("edge", os.getpid(), role="edge", seq=110, event_seq=96))
+    assert (found["seq"], found["watermark"]) == (110, None)
+    assert page.page(found).splitlines()[0] == "running  seq 110"
+    # One that has said nothing yet is one.
+    found = told(tmp_path, running("matcher", os.getpid(), seq=9), running("writer", os.getpid()))
+    assert page.page(found).splitlines()[0] == "running  seq 9  watermark 0"
+
+
+def test_metrics_and_the_operators_page_tell_no_lag_where_no_writer_is(tmp_path):
+    lag = b"openbourse_watermark_lag_events "
+    edge = running("edge", os.getpid(), role="edge", event_seq=96, dropped_commands=3)
+    told(tmp_path, edge)
+    assert lag not in metrics.text(tmp_path)
+    found = state.whole(tmp_path, tmp_path)
+    assert found["watermark_lag_events"] is None
+    assert found["drops"]["dropped_commands"] == 3
+    told(
+        tmp_path,
+        running("matcher", os.getpid(), event_seq=96),
+        running("writer", os.getpid(), watermark=90),
+    )
+    assert lag + b"6.0" in metrics.text(tmp_path)
+    assert state.whole(tmp_path, tmp_path)["watermark_lag_events"] == 6
 
 
 def test_the_seq_is_that_of_the_matcher_in_charge_and_the_page_says_which(tmp_path):

@@ -91,6 +91,13 @@ def test_the_view_says_rates_lag_and_how_each_process_stands():
     assert max(map(len, plain(written([process("matcher")], told, Rates(), 60)))) <= 60
 
 
+def test_at_an_edge_the_view_says_nothing_of_the_database():
+    told = dict.fromkeys(("commands", "requests", "written_events"), 1.0)
+    told |= {"delivered_messages": 1.0, "p50_ns": 0.0, "p99_ns": 0.0}
+    lines = plain(written([process("edge", role="edge", seq=5000)], told, Rates(), 200))
+    assert lines[0] == "seq 5,000  commands 1/s  requests 1/s  stream messages 1/s to 0"
+
+
 def test_without_a_terminal_there_is_no_view(tmp_path):
     file = io.StringIO()
     assert view_on(tmp_path, file, file, {"TERM": "xterm"}) is None

@@ -93,16 +93,18 @@ export class Board {
 
 function tellFigures(rate, now) {
   const lost = Object.values(now.drops).reduce((sum, one) => sum + Number(one), 0);
+  // At an edge no writer is: the books are written where the exchange is.
+  const hasBooks = now.watermark_lag_events !== null;
   const whole = (number) => Math.round(number).toLocaleString("en");
   const figures = {
     "Commands / s": whole(rate.commands ?? 0),
     "Requests / s": whole(rate.requests ?? 0),
-    "Events written / s": whole(rate.written_events ?? 0),
+    ...(hasBooks && { "Events written / s": whole(rate.written_events ?? 0) }),
     "Messages out / s": whole(rate.delivered_messages ?? 0),
     "Stream clients": whole(now.connections),
     "Commands waiting": whole(now.queues.pending_commands),
     "Events waiting": whole(now.queues.pending_events),
-    "Database behind": `${whole(now.watermark_lag_events)} events`,
+    ...(hasBooks && { "Database behind": `${whole(now.watermark_lag_events)} events` }),
     "Last command": whole(now.seq),
     Dropped: whole(lost),
   };
