@@ -194,7 +194,8 @@ class Journal:
     keep: str = setting(
         "all",
         "all: no segment is ever removed; needed: those go that are older than every kept snapshot "
-        "and in the database, so the state cannot be proved from the first command on any more",
+        "and in the database (at an edge: than every kept snapshot), so the state cannot be proved from the "
+        "first command on any more",
         choices=("all", "needed"),
     )
     replicas: int = setting(

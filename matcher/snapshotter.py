@@ -107,10 +107,11 @@ class Snapshotter:
                 old.unlink(missing_ok=True)
         return path
 
-    def clear_segments(self, watermark: int) -> list[Path]:
+    def clear_segments(self, watermark: int | None = None) -> list[Path]:
         """Remove the segments that neither a kept snapshot nor the books of record need.
 
-        `watermark`: the last event that is in the database. Returns what was removed.
+        `watermark`: the last event that is in the database; None where no books are made of this journal.
+        Returns what was removed.
         """
         found = snapshot.snapshots_in(snapshot_folder(self._data_dir))[:1]
         if not found:
@@ -120,7 +121,7 @@ class Snapshotter:
         except snapshot.DamagedSnapshot:
             # What it needs is not known any more; it goes when newer ones have come.
             return []
-        if oldest.event_seq > watermark:
+        if watermark is not None and oldest.event_seq > watermark:
             return []
         first = int(oldest.note["place"]["segment"])
         folder = journal_folder(self._data_dir)
@@ -210,14 +211,15 @@ def wait_for_journal(service: Service, folder: Path) -> bool:
 
 def _take(service: Service, settings: Settings, keeper: Snapshotter) -> None:
     begun_ns = clock.steady_ns()
-    clears = settings.journal.keep == "needed"
+    # The books are written where the exchange is: nobody at an edge goes on from a watermark.
+    clears, has_books = settings.journal.keep == "needed", not settings.is_edge
     try:
         for _ in keeper.follow():
             service.beat(snapshot=keeper.last_seq)
             if service.stopping:
                 return
         _check_room(settings)
-        path = keeper.take(_watermark(service.run) if clears else None)
+        path = keeper.take(_watermark(service.run) if clears and has_books else None)
     except NotPublished:
         return
     except OSError as error:
@@ -231,7 +233,7 @@ def _take(service: Service, settings: Settings, keeper: Snapshotter) -> None:
         "snapshot %s", facts(file=path.name, bytes=size, seconds=seconds, seq=keeper.seq)
     )
     if clears:
-        removed = keeper.clear_segments(_watermark(service.run))
+        removed = keeper.clear_segments(_watermark(service.run) if has_books else None)
         if removed:
             service.log.info("removed segments %s", facts(names=[path.name for path in removed]))
 

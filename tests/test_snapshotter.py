@@ -231,6 +231,24 @@ def test_segments_go_only_when_snapshots_and_database_are_past_them(
         story.recovered()
 
 
+def test_of_a_journal_that_no_books_are_made_of_only_snapshots_need_segments(
+    exchange: Exchange, settings: Settings
+) -> None:
+    story = Story(exchange, settings, kept=2)
+    older, taken = story.trade_and_take(2, 150), story.trade_and_take(3, 150)
+    segments = segments_in(exchange.folder)
+    needed = int(snapshot.read(older).note["place"]["segment"])
+    kept = [path for path in segments if int(path.stem) >= needed]
+    assert 1 < len(kept) < len(segments)
+    assert story.keeper.clear_segments() == segments[: -len(kept)]
+    assert segments_in(exchange.folder) == kept
+    exchange.trade(random.Random(7), 10)
+    assert story.recovered()[1] == seq_of(taken)
+    # The older one still leads to the state, when the newer one is damaged.
+    flip(taken, 4000)
+    assert story.recovered()[1] == seq_of(older)
+
+
 def test_a_snapshot_stays_from_which_a_database_far_behind_is_caught_up(
     exchange: Exchange, settings: Settings
 ) -> None:

@@ -1,5 +1,7 @@
 """An edge through the lives of the matcher it takes orders for, and what it shows and keeps of its own (docs/hosts.md)."""
 
+import http.client
+import json
 import os
 import signal
 import threading
@@ -10,7 +12,8 @@ import pytest
 
 from commands.rest_client import RestClient
 from commands.venue import Rejected
-from tests.system.test_edge import Hosts
+from runtime.segments import segments_in
+from tests.system.test_edge import ORDER, PATIENCE_S, Hosts
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 ANSWER_TIMEOUT_S = 60.0
@@ -23,7 +26,10 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     found = Hosts(tmp_path_factory.mktemp("hosts"), "")
     for one in (found.home, found.edge):
         one._environ["OPENBOURSE_REST_ANSWER_TIMEOUT_S"] = str(ANSWER_TIMEOUT_S)
+        one._environ["OPENBOURSE_JOURNAL_SEGMENT_BYTES"] = str(1 << 20)
     found.home._environ["OPENBOURSE_MATCHER_SPARE"] = "true"
+    found.edge._environ["OPENBOURSE_JOURNAL_KEEP"] = "needed"
+    found.edge._environ["OPENBOURSE_JOURNAL_SNAPSHOTS_KEPT"] = "1"
     try:
         found.start()
         yield found
@@ -78,3 +84,35 @@ def test_what_died_with_the_matcher_is_unknown_at_the_edge_soon_after_the_next_i
     assert hosts.order(hosts.here, hosts.alice, "BUY", "22000.00", newClientOrderId="lost")
     hosts.here.signed("DELETE", "/api/v3/openOrders", hosts.alice, symbol="BTCUSDT")
     hosts.agree()
+
+
+def test_an_edge_tells_nothing_of_how_far_the_database_is(hosts: Hosts) -> None:
+    pages = {}
+    for name, venue in (("home", hosts.home), ("edge", hosts.edge)):
+        door = http.client.HTTPConnection(venue.status()["office"].removeprefix("http://"))
+        door.request("GET", "/metrics")
+        pages[name] = door.getresponse().read().decode() + venue.command("status").stdout
+        door.close()
+    for word in ("openbourse_watermark_lag_events ", "  watermark "):
+        assert word in pages["home"]
+        assert word not in pages["edge"]
+    assert hosts.edge.asked("status")["watermark"] is None
+
+
+def test_segments_of_the_copy_go_that_its_snapshots_do_not_need(hosts: Hosts) -> None:
+    first, *_ = segments_in(hosts.edge.data_dir / "journal")
+    ioc = {**ORDER, "timeInForce": "IOC", "side": "BUY", "price": "20000.00"}
+    about = {"batchOrders": json.dumps([ioc] * 50)}
+
+    def cleared() -> bool:
+        hosts.here.signed("POST", "/api/v3/batchOrders", hosts.alice, **about)
+        return not first.exists()
+
+    hosts.edge.until(cleared, "the first segment to go", 2 * PATIENCE_S)
+    # There everything is kept, as it was asked for there.
+    assert (hosts.home.data_dir / "journal" / first.name).exists()
+    os.kill(hosts.edge.process("edge")["pid"], signal.SIGKILL)
+    hosts.heals()
+    hosts.agree()
+    assert not first.exists()
+    assert not list(hosts.edge.data_dir.glob("aside-*"))
