@@ -8,8 +8,8 @@ import pytest
 from matcher import follower, replicas
 from matcher.replicas import Fenced, Mode
 from runtime.replica_frames import Frame, Word
-from tests.test_follower import COPY, FakeKeeper, Hosts
-from tests.test_replicas import MS, PEER, FakeClock
+from tests.test_follower import COPY, Hosts
+from tests.test_replicas import MS, PEER, FakeClock, FakeKeeper
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def leased(tmp_path: Path, time: FakeClock, keeper: FakeKeeper) -> Iterator[Host
     found.trade(5)
     found.live_until_whole()
     yield found
-    found.primary.lock.release()
+    found.end()
 
 
 def test_the_lease_names_a_copy_only_once_answers_wait_for_it(

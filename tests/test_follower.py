@@ -24,7 +24,7 @@ from runtime.segments import CorruptJournal, last_epoch, segments_in
 from runtime.service import BadConfiguration
 from runtime.shared import NotPublished
 from tests.test_recovery import POLICY, SMALL, Exchange
-from tests.test_replicas import MS, FakeClock, Line, PrimaryEnd, StandbyEnd
+from tests.test_replicas import MS, FakeClock, FakeKeeper, Line, PrimaryEnd, StandbyEnd
 
 LOG = logging.getLogger("test")
 COPY = 77
@@ -36,26 +36,6 @@ def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     for module in (replicas, follower):
         monkeypatch.setattr(module, "clock", clock)
     return clock
-
-
-class FakeKeeper:
-    """What the loop sees of the keeper of a lease."""
-
-    def __init__(self) -> None:
-        self.lost = False
-        self.rounds = 0
-        self.possible = frozenset((0,))
-        self.wished = 0
-
-    def wish(self, replica: int) -> None:
-        if replica != self.wished:
-            self.wished = replica
-            self.possible |= {replica}
-
-    def answer(self) -> None:
-        """The database has it."""
-        self.possible = frozenset((self.wished,))
-        self.rounds += 1
 
 
 class Hosts:
@@ -79,6 +59,7 @@ class Hosts:
             keeper=keeper,  # type: ignore[arg-type]
         )
         self.folder = folder / "copy" / "journal"
+        self._made: list[Follower] = []
         self.follower = self.make_follower()
 
     def make_follower(self) -> Follower:
@@ -92,7 +73,15 @@ class Hosts:
             engine = make_engine()
             made.journal = catch_up(engine, JournalReader(self.folder), POLICY).journal
             made.engine = engine
+        self._made.append(made)
         return made
+
+    def end(self) -> None:
+        """Let go of what every life had open."""
+        for one in self._made:
+            if one.journal:
+                one.journal.close()
+        self.primary.end()
 
     def trade(self, batches: int = 1) -> None:
         for _ in range(batches):
@@ -126,7 +115,7 @@ class Hosts:
 def hosts(tmp_path: Path, time: FakeClock) -> Iterator[Hosts]:
     found = Hosts(tmp_path, time)
     yield found
-    found.primary.lock.release()
+    found.end()
 
 
 def test_a_copy_has_the_digests_of_the_original(hosts: Hosts) -> None:
@@ -140,7 +129,7 @@ def test_a_copy_has_the_digests_of_the_original(hosts: Hosts) -> None:
     hosts.check_copy()
     # It is a journal like any other: it can be replayed from its files.
     engine = Engine(capacity.recorded(hosts.folder))
-    catch_up(engine, JournalReader(hosts.folder), POLICY)
+    catch_up(engine, JournalReader(hosts.folder), POLICY).journal.close()
     assert engine.digest() == hosts.primary.engine.digest()
 
 
@@ -389,7 +378,7 @@ def test_the_end_of_a_leased_journal_is_for_no_books_while_it_is_at_rest(
     hosts: Hosts, tmp_path: Path
 ) -> None:
     hosts.trade(2)
-    hosts.primary.end()
+    hosts.primary.lock.release()
     reader = DurableReader(JournalReader(hosts.primary.folder), tmp_path, for_books=True)
     with pytest.raises(NotPublished):
         list(reader.read())

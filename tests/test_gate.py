@@ -111,7 +111,9 @@ class Hosts:
 def hosts(tmp_path: Path, time: FakeClock) -> Iterator[Hosts]:
     found = Hosts(tmp_path, time)
     yield found
-    found.exchange.lock.release()
+    found.exchange.end()
+    if found.edge.journal:
+        found.edge.journal.close()
 
 
 def commands(*kinds: int, slot: int = 3) -> Rows:
@@ -220,7 +222,7 @@ def test_an_edge_whose_copy_the_next_matcher_does_not_have_is_told_so(
 ) -> None:
     hosts.trade(5)
     hosts.live()
-    hosts.exchange.lock.release()
+    hosts.exchange.end()
     hosts.exchange = Exchange(tmp_path / "another")
     hosts.trade(5)
     hosts.gate.begin(hosts.source(), LIFE + 1)

@@ -50,6 +50,7 @@ def write(folder: Path, counts: list[int], policy: Policy = SMALL) -> list[Batch
         path = segments_in(folder)[-1]
         start = HEAD if path.name == segments.segment_name(first) else found[-1].end
         found.append(Batch(path, start, first, count))
+    journal.close()
     return found
 
 
@@ -298,6 +299,7 @@ def test_what_clients_send_never_looks_like_a_batch(tmp_path: Path) -> None:
     evil.view(np.uint8)[300:900] = np.frombuffer(content[HEAD + 8 : HEAD + 608], np.uint8)
     evil["seq"] = np.arange(3, 15)
     journal.append(evil)
+    journal.close()
     last = HEAD + frame_size(2)
     path = segments_in(tmp_path)[0]
     change(path, 1024, bytes(512))

@@ -91,6 +91,26 @@ class StandbyEnd:
         """Nothing to close."""
 
 
+class FakeKeeper:
+    """What the loop sees of the keeper of a lease."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.rounds = 0
+        self.possible = frozenset((0,))
+        self.wished = 0
+
+    def wish(self, replica: int) -> None:
+        if replica != self.wished:
+            self.wished = replica
+            self.possible |= {replica}
+
+    def answer(self) -> None:
+        """The database has it."""
+        self.possible = frozenset((self.wished,))
+        self.rounds += 1
+
+
 class Pair:
     """One in charge and one who stands by, and the file that both see."""
 

@@ -86,6 +86,8 @@ def test_the_standby_has_the_state_of_the_primary_when_that_ends(
     journal = catch_up(engine, reader, POLICY).journal
     assert journal.next_seq == primary.journal.next_seq
     assert engine.digest() == primary.engine.digest()
+    for one in (journal, primary.journal):
+        one.close()
     lock.release()
 
 

@@ -9,6 +9,7 @@ both have in the end.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,9 @@ class Host:
         """Die: what was in memory is gone, the system closes the rest."""
         if self._lock:
             self._lock.release()
+        journal = self.follower.journal if self.follower else self._journal
+        if journal:
+            os.close(journal._file)
         if self.follower:
             self.follower.close()
         self._lease.close()
