@@ -68,6 +68,19 @@ def test_all_readers_of_a_form_get_the_same_bytes():
     assert first.heard() == [_said(1), _said(2)]
 
 
+def test_all_streams_of_a_reader_leave_in_one_write():
+    channels, both, one, slow = Channels(), Reader(), Reader(), Reader(lagging=True)
+    channels.subscribe(both, ["btcusdt@trade", "ethusdt@trade"])
+    channels.subscribe(one, ["ethusdt@trade"])
+    channels.subscribe(slow, ["btcusdt@trade", "ethusdt@trade"])
+    channels.publish([_message(1), _message(2, "ethusdt@trade"), _message(3)])
+    assert channels.flush() == 4
+    assert (len(both.writes), len(one.writes), slow.writes) == (1, 1, [])
+    assert both.heard() == [_said(1), _said(3), _said(2)]
+    assert one.heard() == [_said(2)]
+    assert list(slow.missed) == ["btcusdt@trade", "ethusdt@trade"]
+
+
 def test_each_form_has_its_own_encoding():
     channels = Channels()
     raw, wrapped, fine = Reader(), Reader(combined=True), Reader(unit_ns=MICROSECOND)
