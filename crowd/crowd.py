@@ -51,7 +51,10 @@ class _Market:
     ) -> None:
         self.chance = random.Random(seed)
         self.fair = FairValue(
-            random.Random(f"{seed} fair"), character.price, character.daily_volatility
+            random.Random(f"{seed} fair"),
+            character.price,
+            character.daily_volatility,
+            character.manners,
         )
         self.listing = listing
         self.character = character

@@ -8,24 +8,30 @@ so that a market left alone for weeks keeps a price that makes sense.
 import math
 import random
 
+from crowd.character import LIVELY, Manners
+
 DAY_S = 86_400.0
 _STORM_MEMORY_S = 300.0
 _STORM_DEPTH = 0.6
 """Stationary deviation of the logarithm of volatility."""
 _HOME_S = 5 * DAY_S
-_JUMPS_A_DAY = 24.0
-_JUMP = 0.12
-"""Deviation of a jump, in daily volatilities."""
 
 
 class FairValue:
     """One instrument's fair price, in whole units of the quote asset."""
 
-    def __init__(self, chance: random.Random, price: float, daily_volatility: float) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        price: float,
+        daily_volatility: float,
+        manners: Manners = LIVELY,
+    ) -> None:
         self._chance = chance
         self._home = math.log(price)
         self._at = self._home
         self._daily = daily_volatility
+        self._manners = manners
         # On the average, not in the middle: `storm` is 1 then, so a market begins as lively as it is in the long run.
         self._storm = _STORM_DEPTH**2 / 2
 
@@ -48,8 +54,8 @@ class FairValue:
         step = self._daily * self.storm * math.sqrt(seconds / DAY_S)
         self._at += self._chance.gauss(0, step)
         self._at += (self._home - self._at) * (1 - math.exp(-seconds / _HOME_S))
-        if self._chance.random() < _JUMPS_A_DAY * seconds / DAY_S:
-            self._at += self._chance.gauss(0, _JUMP * self._daily)
+        if self._chance.random() < self._manners.jumps_a_day * seconds / DAY_S:
+            self._at += self._chance.gauss(0, self._manners.jump * self._daily)
         return self.price
 
     def move_to(self, price: float) -> None:

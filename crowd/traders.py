@@ -13,13 +13,9 @@ from protocol.terms import Side
 
 _MAKER_LEVELS = 8
 _MAKER_MOVES = 4
-_STALE_SHARE = 0.8
-"""A quote is moved when it is off by this share of the half spread."""
 _SKEW_BIPS = 0.01
 _SKEW_LIMIT = 60.0
 _NOISE_LIVE_LIMIT = 30
-_NOISE_MARKET = 0.07
-_NOISE_CANCEL = 0.42
 _IMPROVING, _JOINING = 0.03, 0.12
 _TREND_FAST_S, _TREND_SLOW_S = 20.0, 120.0
 _RECHECK = 0.3
@@ -44,10 +40,12 @@ def make_market(desk: Desk, scene: Scene) -> list[Intent]:
 
     At most a few quotes move in one turn: the rest of the ladder is followed up in the next ones.
     """
+    manners = scene.character.manners
     skew = max(-_SKEW_LIMIT, min(_SKEW_LIMIT, desk.inventory)) * _SKEW_BIPS
-    guess = scene.fair + scene.bips(desk.chance.gauss(0, 0.15) - skew)
+    guess = scene.fair + scene.bips(desk.chance.gauss(0, manners.guess_error_bips) - skew)
     wanted = list(_ladder(scene, guess, desk.trader))
-    tolerance = max(scene.bips(scene.character.half_spread_bips) * _STALE_SHARE, scene.listing.tick)
+    off = scene.bips(scene.character.half_spread_bips) * manners.stale_share
+    tolerance = max(off, scene.listing.tick)
     intents: list[Intent] = []
     unmet = wanted.copy()
     for number, order in list(desk.live.items()):
@@ -68,8 +66,24 @@ def make_market(desk: Desk, scene: Scene) -> list[Intent]:
         number = desk.chance.choice(list(desk.live))
         intents.append(desk.cancel(scene, number))
     for side, price, level in unmet[:_MAKER_MOVES]:
-        size = desk.size(scene, 1 + level / 2)
+        size = desk.size(scene, 1 + level * manners.growth)
         intents.append(desk.place(scene, side, Style.REST, price, size))
+    return intents + _pick_off(desk, scene, guess)
+
+
+def _pick_off(desk: Desk, scene: Scene, guess: float) -> list[Intent]:
+    """Take what stands on the wrong side of the guess, where the market has makers who do.
+
+    Resting orders that the price has passed go this way, so that the best prices follow the fair one.
+    """
+    margin = scene.bips(scene.character.manners.pick_off_bips)
+    intents: list[Intent] = []
+    for side, best in ((Side.BUY, scene.view.ask), (Side.SELL, scene.view.bid)):
+        worst = guess - _sign(side) * margin
+        if best and _sign(side) * (worst - best) > 0:
+            size = desk.size(scene, scene.character.manners.take_size)
+            price = scene.on_grid(worst, side)
+            intents.append(desk.place(scene, side, Style.TAKE, price, size))
     return intents
 
 
@@ -86,11 +100,16 @@ def _ladder(scene: Scene, guess: float, trader: int) -> list[tuple[Side, int, in
 
 def trade_at_random(desk: Desk, scene: Scene) -> list[Intent]:
     """Do what people with reasons of their own do: mostly rest somewhere, often give up, at times take."""
-    if len(desk.live) >= _NOISE_LIVE_LIMIT or (desk.live and desk.chance.random() < _NOISE_CANCEL):
-        return [desk.cancel(scene, desk.chance.choice(list(desk.live)))]
+    manners, chance = scene.character.manners, desk.chance
+    if len(desk.live) >= _NOISE_LIVE_LIMIT or (
+        desk.live and chance.random() < manners.noise_cancels
+    ):
+        return [desk.cancel(scene, chance.choice(list(desk.live)))]
     side = _side(desk)
-    if desk.chance.random() < _NOISE_MARKET and scene.view.bid and scene.view.ask:
-        return [desk.place(scene, side, Style.MARKET, 0, desk.size(scene, 0.7))]
+    takes = chance.random() < manners.noise_takes and scene.view.bid and scene.view.ask
+    spread = scene.view.ask - scene.view.bid
+    if takes and spread <= scene.character.half_spread_bips * scene.bips(manners.patience):
+        return [desk.place(scene, side, Style.MARKET, 0, desk.size(scene, manners.take_size))]
     return [
         desk.place(scene, side, Style.REST, _resting_price(desk, scene, side), desk.size(scene))
     ]

@@ -13,6 +13,7 @@ from crowd.desk import Desk, Scene
 from crowd.fair_value import DAY_S, FairValue
 from crowd.intents import Cancel, Listing, Outcome, Place, Style, View
 from crowd.measures import measure
+from crowd.traders import make_market, trade_at_random
 from protocol.terms import SessionPhase, Side
 
 BTC = Listing("BTCUSDT", "BTC", "USDT", 2, 5, 1, 1, 5)
@@ -172,6 +173,48 @@ def test_a_crowd_keeps_a_two_sided_market_in_the_core():
 def test_a_run_in_the_core_can_be_repeated():
     once, again = (core_crowd.run([STOCK], seed=11, rate=30, seconds=15) for _ in range(2))
     assert once.records == again.records
+
+
+def scene_of(symbol, view, fair):
+    listing = BTC if symbol == "BTCUSDT" else STOCK
+    return Scene(listing, CHARACTERS[symbol], view, fair, 1.0, 0.0)
+
+
+def turns(rules, scene, count):
+    for seed in range(count):
+        yield from rules(Desk(0, random.Random(seed), itertools.count(1)), scene)
+
+
+def test_a_maker_of_stocks_takes_what_stands_on_the_wrong_side_of_his_guess():
+    cheap = scene_of("AAPLUSD", View(22_900, 22_950), 23_000.0)
+    taken = [one for one in turns(make_market, cheap, 50) if one.style == Style.TAKE]
+    assert len(taken) == 50
+    assert {one.side for one in taken} == {Side.BUY}
+    # Never far above what he takes for fair: the guess errs by 0.4 bips, which is a cent.
+    assert all(22_950 <= one.price <= 23_010 for one in taken)
+    fair = scene_of("AAPLUSD", View(22_990, 23_010), 23_000.0)
+    assert all(one.style == Style.REST for one in turns(make_market, fair, 50))
+
+
+def test_a_maker_of_a_lively_market_only_quotes():
+    cheap = scene_of("BTCUSDT", View(5_900_000, 5_950_000), 6_000_000.0)
+    assert all(one.style == Style.REST for one in turns(make_market, cheap, 50))
+
+
+def test_nobody_buys_stocks_at_random_while_the_spread_is_wide():
+    usual = scene_of("AAPLUSD", View(22_995, 23_005), 23_000.0)
+    wide = scene_of("AAPLUSD", View(22_950, 23_050), 23_000.0)
+    assert Style.MARKET in {one.style for one in turns(trade_at_random, usual, 100)}
+    assert Style.MARKET not in {one.style for one in turns(trade_at_random, wide, 100)}
+
+
+def test_the_spread_of_a_stock_is_steady_and_follows_its_fair_price():
+    cents = Listing("AAPLUSD", "AAPL", "USD", 2, 0, 1, 1, 0)
+    record = core_crowd.run([cents], seed=1, rate=17, seconds=150).records["AAPLUSD"]
+    figures = {one.name: one.value for one in measure(record)}
+    assert 2.5 < figures["spread, median, bips"] < 4.5
+    assert 0.85 < figures["spread, mean / median"] < 1.15
+    assert figures["returns of 1 s, deviation, bips"] > 0.4
 
 
 def test_every_trader_has_a_name_of_its_own():
