@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ FAKE = Path(__file__).with_name("fake_process.py")
 
 
 def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
+    # Whoever runs the tests under nohup lets every child ignore this one.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     log.open_log("supervisor")
     config = data_dir / "exchange.toml"
     asked = Supervision(**json.loads(policy))
