@@ -21,7 +21,7 @@ BIN := .venv/bin
 APART := system or clients or browser or bench
 SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
-PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py intervals.py units.py runtime_board_reads.py market_bus.py)
+PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py broadcaster_intake.py intervals.py units.py runtime_board_reads.py market_bus.py)
 
 .PHONY: audit sbom up test fast lint fix clients soak freqtrade hummingbot browser chromium bench books fuzz fuzz-more coverage bounds
 

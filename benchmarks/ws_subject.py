@@ -30,10 +30,15 @@ _FIRST_ID = 100_000_001
 
 
 class Rounds:
-    """A source of frames: one command with so many trades, maker and taker side of each."""
+    """A source of frames: one command with so many trades, maker and taker side of each.
 
-    def __init__(self, trades: int) -> None:
+    `together`: rounds that have come by now are handed over in one go, as the market wire does; else each is
+    a write of its own, as it is at the yardstick.
+    """
+
+    def __init__(self, trades: int, *, together: bool) -> None:
         self._trades = trades
+        self._together = together
         self._rows = rows_of(Event, 2 * trades)
         self._rows["kind"] = EventKind.TRADE
         self._rows["side"] = np.tile([Side.SELL, Side.BUY], trades)
@@ -54,8 +59,11 @@ class Rounds:
             asked = os.read(sys.stdin.fileno(), limit)
             if not asked:
                 loop.stop()
-            # As the market wire does: what has come by now is handed over together.
-            take([self._frame() for _ in asked])
+            if self._together:
+                take([self._frame() for _ in asked])
+                return
+            for _ in asked:
+                take([self._frame()])
 
         loop.add_reader(sys.stdin.fileno(), read)
 
@@ -131,7 +139,8 @@ def main(trades: int, tick_ms: float) -> None:
     loop = uvloop.new_event_loop()
     # The clients of the bench answer no pings.
     ws = Ws(port=0, tick_ms=tick_ms, ping_interval_s=3600, pong_timeout_s=3600)
-    server = Server(ws, Rounds(trades), OneMarket(), NoHistory(), NoKeys(), logging.getLogger())
+    rounds = Rounds(trades, together=tick_ms > 0)
+    server = Server(ws, rounds, OneMarket(), NoHistory(), NoKeys(), logging.getLogger())
     loop.run_until_complete(server.start())
     print(server.port, flush=True)
     loop.run_forever()
