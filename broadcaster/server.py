@@ -249,21 +249,24 @@ class Server:
             for subscriber in self.channels.subscribers(key):
                 subscriber.stop(CloseCode.SERVICE_RESTART, "Events were missed, connect again")
 
+    @property
+    def _due_s(self) -> float:
+        """When the tick that began with the last write ends."""
+        return self._flushed_s + self.ws.tick_ms / 1000
+
     def _flush_soon(self) -> None:
         """Let everything leave: at once when nothing has left for a tick, else when it ends."""
         loop = asyncio.get_running_loop()
-        due_s = self._flushed_s + self.ws.tick_ms / 1000
-        if loop.time() >= due_s:
+        if loop.time() >= self._due_s:
             self._flush()
         elif self._flush_at is None:
-            self._flush_at = loop.call_at(due_s, self._flush)
+            self._flush_at = loop.call_at(self._due_s, self._flush)
 
     def _flush_with_next(self) -> None:
         """Let everything leave with what comes next, or when nothing does in a moment."""
         if self._flush_at is None:
             loop = asyncio.get_running_loop()
-            due_s = self._flushed_s + self.ws.tick_ms / 1000
-            self._flush_at = loop.call_at(max(due_s, loop.time() + MOMENT_S), self._flush)
+            self._flush_at = loop.call_at(max(self._due_s, loop.time() + MOMENT_S), self._flush)
 
     def _flush(self) -> None:
         if self._flush_at is not None:
