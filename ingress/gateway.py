@@ -55,17 +55,24 @@ class NoSlot(RuntimeError):
 
 
 class ReplySlot:
-    """A number of the replies wire that this process holds until it ends, however it ends."""
+    """A number of the replies wire that this process holds until it ends, however it ends.
+
+    A process that gives its number back takes another one next time: for a moment the matcher's wire to the old
+    number still leads to the socket that was closed, and what it sends there is lost.
+    """
+
+    _last_of_process = 0
 
     def __init__(self, run: Path) -> None:
-        for number in range(1, REPLY_SLOTS):
+        for step in range(REPLY_SLOTS - 1):
+            number = (ReplySlot._last_of_process + step) % (REPLY_SLOTS - 1) + 1
             descriptor = os.open(run / f"replies-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(descriptor)
                 continue
-            self.number = number
+            self.number = ReplySlot._last_of_process = number
             self._descriptor = descriptor
             return
         raise NoSlot(f"all {REPLY_SLOTS - 1} reply slots in {run} are taken")

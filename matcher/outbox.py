@@ -17,6 +17,11 @@ from runtime.sockets import Push
 
 FRAME_EVENTS = 512
 """A frame ends with the command in which it reaches so many events (160 KiB)."""
+WAITERS_KEPT = 64
+"""Wires to waiters that are kept open. Desks come and go, and nobody says when one has gone."""
+_LINGER_MS = 1000
+_RETRY_MS = 100
+"""How often, at the longest, a waiter that has gone is tried again."""
 
 
 class Sender(Protocol):
@@ -73,16 +78,19 @@ class Outbox:
     def _reply(self, slot: int, events: Rows) -> None:
         if not 0 < slot < REPLY_SLOTS:
             return
-        if slot not in self._waiters:
-            self._waiters[slot] = self._connect(slot)
-        self.dropped_replies += self._waiters[slot].send(frame_of(Event, events)) is False
+        # The wires stand in the order in which they were used last.
+        wire = self._waiters.pop(slot, None) or self._connect(slot)
+        self._waiters[slot] = wire
+        if len(self._waiters) > WAITERS_KEPT:
+            self._waiters.pop(next(iter(self._waiters))).close(_LINGER_MS)
+        self.dropped_replies += wire.send(frame_of(Event, events)) is False
 
 
 def to_waiters(run: Path) -> Callable[[int], Sender]:
     """Return what connects to the waiter in a slot, on this host."""
 
     def connect(slot: int) -> Sender:
-        wire = Push(REPLIES.limit)
+        wire = Push(REPLIES.limit, _RETRY_MS)
         wire.connect(address(REPLIES, run, slot))
         return wire
 

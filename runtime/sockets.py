@@ -101,10 +101,11 @@ class _Receiving(_Socket):
 
 
 class Push(_Socket):
-    """Sending end of a PUSH→PULL wire."""
+    """Sending end of a PUSH→PULL wire; `retry_ms` is the longest pause between two tries to reach the other."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, retry_ms: int = _RECONNECT_MS) -> None:
         super().__init__(zmq.PUSH, limit)
+        self._socket.reconnect_ivl_max = retry_ms
 
     def send(self, frame: bytes) -> bool:
         """Hand over one frame; False when `limit` frames wait already and this one was not taken."""

@@ -1,6 +1,8 @@
 """Commands out, events back, and what a client hears when none come (`ingress/gateway.py`)."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +15,6 @@ from ingress.gateway import FRAME_COMMANDS, Gateway, NoSlot, ReplySlot
 from protocol.layout import Rows
 from protocol.records import Command, Event
 from protocol.terms import EventFlag
-from runtime import endpoints
 from runtime.endpoints import frame_of, rows_in
 from tests.simulation.people import VirtualLoop
 
@@ -338,15 +339,27 @@ def test_a_field_that_a_command_does_not_have_is_a_bug():
     play(story)
 
 
-def test_reply_slots_are_held_by_one_process_and_come_back(tmp_path, monkeypatch):
+def test_a_process_takes_every_other_reply_slot_before_one_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(ReplySlot, "_last_of_process", 0)
+    monkeypatch.setattr(module, "REPLY_SLOTS", 4)
     first, second = ReplySlot(tmp_path), ReplySlot(tmp_path)
     assert (first.number, second.number) == (1, 2)
     first.release()
     third = ReplySlot(tmp_path)
-    assert third.number == 1
-    monkeypatch.setattr(module, "REPLY_SLOTS", 3)
-    with pytest.raises(NoSlot):
+    assert third.number == 3, "the matcher may still send to whoever had 1"
+    fourth = ReplySlot(tmp_path)
+    assert fourth.number == 1
+    with pytest.raises(NoSlot, match="all 3 reply slots"):
         ReplySlot(tmp_path)
-    second.release()
-    third.release()
-    assert endpoints.REPLY_SLOTS == 1000
+    for slot in (second, third, fourth):
+        slot.release()
+
+
+def test_a_process_that_is_new_takes_the_lowest_free_reply_slot(tmp_path):
+    held = ReplySlot(tmp_path)
+    script = "import pathlib, sys; from ingress.gateway import ReplySlot; print(ReplySlot(pathlib.Path(sys.argv[1])).number)"
+    lowest = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert int(lowest.stdout) == 1 + (held.number == 1)
+    held.release()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.outbox import FRAME_EVENTS, Outbox, whole_commands
+from matcher.outbox import FRAME_EVENTS, WAITERS_KEPT, Outbox, whole_commands
 from protocol.layout import Rows, rows_of
 from protocol.records import Event
 from runtime.endpoints import REPLY_SLOTS, rows_in
@@ -82,6 +82,19 @@ def test_a_waiter_is_connected_once() -> None:
     for seq in (1, 2, 3):
         wires.outbox.tell(events([seq], 7))
     assert len(wires.waiters[7].frames) == 3
+
+
+def test_of_many_waiters_the_ones_that_heard_nothing_longest_are_let_go() -> None:
+    wires = Wires()
+    for slot in range(1, WAITERS_KEPT + 1):
+        wires.outbox.tell(events([slot], slot))
+    wires.outbox.tell(events([500], 1))
+    wires.outbox.tell(events([501, 502], [800, 801]))
+    gone = {slot for slot, wire in wires.waiters.items() if wire.lingered > 0}
+    assert gone == {2, 3}, "1 has heard something since"
+    wires.waiters.pop(2)
+    wires.outbox.tell(events([503], 2))
+    assert len(wires.waiters[2].frames) == 1
 
 
 def test_a_slot_that_does_not_exist_is_ignored() -> None:

@@ -59,6 +59,8 @@ class House:
         self._orders = Push(endpoints.ORDERS.limit)
         self._orders.connect(endpoints.address(endpoints.ORDERS, self.run))
         self.sent = 0
+        self._ended = 0
+        """The life of the last matcher, as its status tells it."""
         self.postgres.prepare()
         self.database = self._start_database()
         self.matcher = self._start("matcher")
@@ -91,9 +93,19 @@ class House:
 
     def kill_matcher(self) -> None:
         """Kill the matcher and start another; commands on the wire may be lost."""
-        self.matcher.kill()
-        self.matcher.wait()
-        self.matcher = self._start("matcher")
+        self._replace_matcher(signal.SIGKILL)
+
+    def cut_orders(self) -> None:
+        """Send no more, and wait until nothing of what was sent is on its way.
+
+        What was on the wire when a matcher died was never promised, but its successor may take it: only an
+        orderly stop tells that nothing more comes.
+        """
+        self._orders.close()
+        self.until(self._is_at_work, "the matcher is at work", START_S)
+        assert self._replace_matcher(signal.SIGTERM) == 0
+        self.until(self._is_at_work, "the matcher is at work again", START_S)
+        self.sent = 0
 
     def kill_database(self, *children: int) -> None:
         """Kill the postmaster (and these of its children) and start it again."""
@@ -154,7 +166,11 @@ class House:
         """Whether nothing more happens: what was on the wire when a matcher died, its successor takes."""
         before = self.told_event_seq()
         time.sleep(_QUIET_S)
-        return 0 <= before == self.told_event_seq()
+        return self._is_at_work() and before == self.told_event_seq()
+
+    def _is_at_work(self) -> bool:
+        """Whether the matcher takes orders, and what is seen is not what the last one left behind."""
+        return self._told_seq() >= 0 and int(self._board.status()["epoch"]) != self._ended
 
     def told_event_seq(self) -> int:
         """The last event that the matcher has told; -1 while there is none."""
@@ -185,6 +201,13 @@ class House:
                 yield from (rows_in(Event, frame) for frame in frames)
         finally:
             child.close()
+
+    def _replace_matcher(self, by: signal.Signals) -> int:
+        self._ended = int(self._board.status()["epoch"])
+        self.matcher.send_signal(by)
+        status = self.matcher.wait(60)
+        self.matcher = self._start("matcher")
+        return status
 
     def _send(self, rows: Rows) -> None:
         self.until(lambda: self._orders.send(frame_of(Command, rows)), "the wire takes orders")
