@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from commands import Refused
 from conf.sections import Office
 from conf.settings import LIVE_FILE, Settings, WrongSetting, load, to_environ
 from runtime import clock, endpoints, log
-from runtime.ports import free_port
+from runtime.ports import free_port, refuse_taken, written
 from runtime.postgres import NoPostgres
 from runtime.service import BadConfiguration
 from supervision import claim, page, resources, status
@@ -245,10 +244,10 @@ def _check_machine(settings: Settings) -> None:
 def _free_port(door: str, host: str, port: int) -> int:
     try:
         port = port or free_port(host)
-        socket.create_server((host, port)).close()
+        refuse_taken(host, port)
     except OSError as error:
         raise Refused(
-            f"cannot listen on {host}:{port} ({error.strerror}); choose another --{door}-port"
+            f"cannot listen on {written(host, port)} ({error.strerror}); choose another --{door}-port"
         ) from error
     return port
 

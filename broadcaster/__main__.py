@@ -21,6 +21,7 @@ from runtime import log
 from runtime.endpoints import MARKET, address
 from runtime.listen_keys import ListenKeys
 from runtime.pipe import replay_events
+from runtime.ports import written
 from runtime.service import BadConfiguration, Service, door
 from runtime.shared import NotPublished, Reader, queue_requests
 from runtime.sockets import Subscribe
@@ -65,7 +66,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         await server.start(door())
     except OSError as error:
         raise BadConfiguration(
-            f"cannot listen on {settings.ws.host}:{settings.ws.port}: {error}; free the port or set ws.port"
+            f"cannot listen on {written(settings.ws.host, settings.ws.port)}: {error}; free the port or set ws.port"
         ) from error
     process.ready(host=settings.ws.host, port=server.port)
     while not process.stopping and not failures:

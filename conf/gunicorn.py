@@ -4,10 +4,11 @@
 """
 
 from conf.settings import load
+from runtime.ports import written
 
 _settings = load()
 
-bind = f"{_settings.rest.host}:{_settings.rest.port}"
+bind = written(_settings.rest.host, _settings.rest.port)
 workers = _settings.rest.workers
 worker_class = "ingress.worker.Worker"
 wsgi_app = "ingress.__main__:application()"

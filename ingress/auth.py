@@ -138,6 +138,8 @@ class Key:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
+        # A door that is open to both families tells an IPv4 address in the clothes of the other.
+        found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self.networks)
 
 

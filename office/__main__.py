@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from conf.settings import Settings, load
 from office import admin, metrics
 from office.server import Answer, Asked, Door, Routes
+from runtime.ports import written
 from runtime.service import BadConfiguration, Service, run
 
 _TURN_S = 0.2
@@ -41,7 +42,7 @@ def serve(service: Service, settings: Settings) -> None:
         )
     except OSError as error:
         raise BadConfiguration(
-            f"cannot listen on {office.host}:{office.port}: {error}; free the port or set office.port"
+            f"cannot listen on {written(office.host, office.port)}: {error}; free the port or set office.port"
         ) from error
     thread = threading.Thread(target=door.serve_forever, daemon=True)
     thread.start()

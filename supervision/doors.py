@@ -8,6 +8,7 @@ the socket is closed, and whoever connects is refused at once instead of waiting
 import socket
 from contextlib import suppress
 
+from runtime.ports import bound
 from runtime.service import DOOR
 from supervision.programs import Program
 
@@ -23,8 +24,9 @@ class Doors:
         if not program.door:
             return ()
         if program.name not in self._sockets:
+            host, port, shared = program.door
             with suppress(OSError):
-                self._sockets[program.name] = _bound(*program.door)
+                self._sockets[program.name] = bound(host, port, shared=shared)
         plug = self._sockets.get(program.name)
         return (plug.fileno(),) if plug else ()
 
@@ -37,17 +39,3 @@ class Doors:
 def inherited(door: tuple[int, ...]) -> dict[str, str]:
     """Return what tells a process which descriptor its door is."""
     return {DOOR: str(door[0])} if door else {}
-
-
-def _bound(host: str, port: int, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    plug = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        plug.bind((host, port))
-    except OSError:
-        plug.close()
-        raise
-    return plug

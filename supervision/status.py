@@ -12,6 +12,7 @@ from typing import Any
 
 from conf.settings import Settings
 from runtime import clock
+from runtime.ports import written
 from supervision.pids import alive, born, identity
 from supervision.states import SATISFIED, Part, Process, State
 
@@ -73,9 +74,9 @@ class StatusFile:
 def urls(settings: Settings) -> dict[str, str]:
     """Return where REST, the streams and the office are."""
     return {
-        "rest": f"http://{settings.rest.host}:{settings.rest.port}",
-        "ws": f"ws://{settings.ws.host}:{settings.ws.port}",
-        "office": f"http://{settings.office.host}:{settings.office.port}",
+        "rest": f"http://{written(settings.rest.host, settings.rest.port)}",
+        "ws": f"ws://{written(settings.ws.host, settings.ws.port)}",
+        "office": f"http://{written(settings.office.host, settings.office.port)}",
     }
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -150,8 +151,10 @@ class Exchange:
 
     def client(self) -> RestClient:
         """Return a REST client with a connection of its own."""
-        host, _, port = self.status()["rest"].removeprefix("http://").rpartition(":")
-        self._clients.append(RestClient(host, int(port)))
+        where = urlsplit(self.status()["rest"])
+        assert where.hostname
+        assert where.port
+        self._clients.append(RestClient(where.hostname, where.port))
         return self._clients[-1]
 
     def matchers(self) -> dict[str, int]:
