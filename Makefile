@@ -23,7 +23,7 @@ SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py broadcaster_intake.py intervals.py units.py runtime_board_reads.py market_bus.py)
 
-.PHONY: audit sbom up test fast lint fix clients soak freqtrade hummingbot browser chromium bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test fast lint fix clients soak freqtrade hummingbot browser programs bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
@@ -59,17 +59,20 @@ fix: .venv/for-tests
 clients: .venv/for-tests
 	$(BIN)/pytest -m clients tests/clients $(ARGS)
 
-browser: chromium
+browser: .venv/for-tests
+	$(BIN)/python -m tests.programs chromium
 	$(BIN)/pytest -m browser tests/browser $(ARGS)
 
 # How the terminal keeps up with 500 changes of the book a second: SECONDS=600.
 .PHONY: page
-page: chromium
+page: .venv/for-tests
+	$(BIN)/python -m tests.programs chromium
 	$(BIN)/python -m tests.browser.measure --seconds $(SECONDS) $(ARGS)
 
-# Chromium is a package of the system: installed when that is possible, else the tests say why not.
-chromium: .venv/for-tests
-	$(BIN)/python -m tests.browser.chromium
+# Packages of the system that tests need (Chromium, nginx, supervisord): installed when that is possible, else
+# the tests say why not. Debian starts an nginx when it installs it.
+programs: .venv/for-tests
+	$(BIN)/python -m tests.programs
 
 # An exchange under load: memory, open files, error lines and the 99th percentile of an order's time are judged.
 soak: MINUTES ?= 60

@@ -9,6 +9,7 @@ from commands.rest_client import Rejected
 from runtime.ports import free_port
 from tests.browser import chromium
 from tests.browser.trader import PATIENCE_MS, Trader
+from tests.programs import CHROMIUM
 from tests.system.exchange_fixture import Exchange
 
 DESK = {"width": 1280, "height": 800}
@@ -18,11 +19,10 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "AAPLUSD", "AMZNUSD")
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium.found()
-    if not path:
-        pytest.skip(chromium.why_not() or "no Chromium: `make chromium` installs it")
+    if not CHROMIUM.found():
+        pytest.skip(CHROMIUM.why_missing())
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        one = chromium.launched(playwright)
         yield one
         one.close()
 

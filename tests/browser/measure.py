@@ -140,9 +140,7 @@ def measure(seconds: float) -> Report:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         ports = ("--rest-port", str(free_port()), "--ws-port", str(free_port()))
         venue = Exchange(Path(folder) / "data", *ports)
-        browser = playwright.chromium.launch(
-            executable_path=chromium.found(), args=list(chromium.FLAGS)
-        )
+        browser = chromium.launched(playwright)
         try:
             venue.start()
             here = venue.status()["rest"]

@@ -68,9 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         ports = ("--rest-port", str(free_port()), "--ws-port", str(free_port()))
         venue = Exchange(Path(folder) / "data", *ports, OPENBOURSE_MARKET_RATE=RATE)
-        browser = playwright.chromium.launch(
-            executable_path=chromium.found(), args=list(chromium.FLAGS)
-        )
+        browser = chromium.launched(playwright)
         try:
             venue.start()
             desk = browser.new_context(viewport=DESK, color_scheme="dark")

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -18,13 +17,12 @@ from commands.rest_client import RestClient
 from runtime.ports import free_port
 from supervision import status
 from tests.fake_exchange import until
+from tests.programs import NGINX, SUPERVISORD
 from tests.system.exchange_fixture import ROOT, START_S, Exchange
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 ENVIRON = {"OPENBOURSE_MARKET_RATE": "0"}
 DEPLOY = ROOT / "conf" / "deploy"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-SUPERVISORD = shutil.which("supervisord")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +30,8 @@ def site(
     venue: Exchange, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[int, ssl.SSLContext]]:
     """A running nginx with the shipped site; its TLS port and what trusts its certificate."""
-    if NGINX is None:
-        pytest.skip("there is no nginx here")
+    if not NGINX.found():
+        pytest.skip(NGINX.why_missing())
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)
     subprocess.run(
@@ -64,7 +62,7 @@ def site(
     main = f"pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}include {folder}/site.conf;\n}}\n"
     (folder / "nginx.conf").write_text(main)
     command = [
-        NGINX,
+        NGINX.found(),
         "-p",
         str(folder),
         "-c",
@@ -122,7 +120,7 @@ def test_the_office_cannot_be_reached_through_nginx(site):
         client.close()
 
 
-@pytest.mark.skipif(SUPERVISORD is None, reason="there is no supervisord here")
+@pytest.mark.skipif(not SUPERVISORD.found(), reason=SUPERVISORD.why_missing())
 def test_supervisord_starts_the_exchange_and_stops_it_in_good_order(tmp_path: Path):
     venue = Exchange(tmp_path / "data", "--no-demo")
     venue.data_dir.mkdir()
@@ -133,8 +131,10 @@ def test_supervisord_starts_the_exchange_and_stops_it_in_good_order(tmp_path: Pa
         "OPENBOURSE_DATA_DIR": str(venue.data_dir),
         "OPENBOURSE_DEMO": "false",
     }
+    # A package of its own is called as our supervisor is.
+    environ.pop("PYTHONPATH", None)
     child = subprocess.Popen(
-        [str(SUPERVISORD), "-n", "-c", str(DEPLOY / "supervisord.conf")],
+        [SUPERVISORD.found(), "-n", "-c", str(DEPLOY / "supervisord.conf")],
         env=environ, cwd=ROOT, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:

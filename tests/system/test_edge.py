@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from commands.rest_client import Keys, RestClient
+from commands.rest_client import Keys, RestClient, patiently
 from commands.venue import Rejected
 from protocol.board_reads import Board
 from runtime.ports import free_port
@@ -100,18 +100,17 @@ class Hosts:
 
     def agree(self) -> None:
         """Both hosts show the same accounts and the same book."""
-        seen: list[Any] = []
+
+        def shown(client: RestClient) -> list[Any]:
+            return [
+                *(self.balances(client, keys) for keys in (self.alice, self.bob)),
+                *(self.open_ids(client, keys) for keys in (self.alice, self.bob)),
+                client.public("/api/v3/depth", symbol=SYMBOL, limit=5000),
+            ]
 
         def same() -> bool:
-            seen[:] = [
-                [
-                    *(self.balances(client, keys) for keys in (self.alice, self.bob)),
-                    *(self.open_ids(client, keys) for keys in (self.alice, self.bob)),
-                    client.public("/api/v3/depth", symbol=SYMBOL, limit=5000),
-                ]
-                for client in (self.here, self.there)
-            ]
-            return bool(seen[0] == seen[1])
+            # One of the connections may have been idle for so long that it was closed.
+            return bool(patiently(lambda: shown(self.here) == shown(self.there)))
 
         self.edge.until(same, "both hosts show the same", PATIENCE_S)
 
