@@ -19,6 +19,7 @@ from conf.settings import Settings, load
 from protocol.board_reads import Board
 from runtime import log
 from runtime.endpoints import MARKET, address
+from runtime.forwarded import Proxies
 from runtime.listen_keys import ListenKeys
 from runtime.pipe import replay_events
 from runtime.ports import written
@@ -60,6 +61,7 @@ async def _broadcast(settings: Settings, process: Service) -> None:
         process.log,
         delays := Delays(process.run, process.name),
         Journal(functools.partial(_told, board), replay_events),
+        Proxies(settings.rest.proxies),
     )
     await _wait_for_matcher(board, process)
     try:

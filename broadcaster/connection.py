@@ -22,6 +22,7 @@ from broadcaster import control
 from broadcaster.channels import Channels
 from broadcaster.encode import MILLISECOND, frame_of
 from conf.sections import Ws
+from runtime.forwarded import Proxies
 from runtime.websocket import TOO_SLOW, WebSocket
 
 MESSAGE_LIMIT = 1 << 17
@@ -38,9 +39,13 @@ class House(Protocol):
 
     ws: Ws
     channels: Channels
+    proxies: Proxies
 
-    def arrived(self, connection: "Connection", address: str) -> str | None:
+    def arrived(self, connection: "Connection") -> str | None:
         """Count a connection in; the text of the refusal when there is no room."""
+
+    def comes_from(self, address: str) -> str | None:
+        """Count a connection of this address; the text of the refusal when it opened too many."""
 
     def subscribe(self, connection: "Connection", names: Iterable[str]) -> None:
         """Add streams to those the connection listens to."""
@@ -62,6 +67,7 @@ class Connection(WebSocket):
         self._parts: list[bytes] = []
         self._second = 0
         self._frames = 0
+        self._peer = ""
         self._refusal: str | None = None
         self._asked = control.Opening((), combined=False, unit_ns=MILLISECOND)
 
@@ -73,7 +79,11 @@ class Connection(WebSocket):
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ws.send_buffer_bytes)
         self._transport.set_write_buffer_limits(ws.backlog_bytes, ws.backlog_bytes // 4)
         peer = transport.get_extra_info("peername")
-        self._refusal = self._house.arrived(self, peer[0] if peer else "")
+        self._peer = peer[0] if peer else ""
+        self._refusal = self._house.arrived(self)
+        # Whom a proxy speaks for stands in the handshake.
+        if self._refusal is None and self._peer not in self._house.proxies:
+            self._refusal = self._house.comes_from(self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave no trace."""
@@ -110,6 +120,9 @@ class Connection(WebSocket):
         self._house.subscribe(self, self._asked.names)
 
     def _admit(self, request: Request) -> Response:
+        if self._refusal is None and self._peer in self._house.proxies:
+            client = self._house.proxies.client(self._peer, request.headers.raw_items())
+            self._refusal = self._house.comes_from(client)
         if self._refusal:
             return self._library.reject(503, f"{self._refusal}\n")
         try:

@@ -34,6 +34,7 @@ from protocol.records import Event
 from protocol.user_feed import UserFeed
 from runtime import clock
 from runtime.endpoints import WrongFrame, rows_in
+from runtime.forwarded import Proxies
 
 FAST_WINDOW_S = 0.1
 CONNECT_WINDOW_S = 300
@@ -64,8 +65,10 @@ class Server:
         log: logging.Logger,
         delays: Delays | None = None,
         journal: Journal | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self.ws = ws
+        self.proxies = proxies or Proxies()
         self._delays = delays or Delays()
         self.delivered = 0
         self._log = log
@@ -165,18 +168,22 @@ class Server:
                 return
             await asyncio.sleep(HANDSHAKE_TURN_S)
 
-    def arrived(self, connection: Connection, address: str) -> str | None:
+    def arrived(self, connection: Connection) -> str | None:
         """Count a connection in; the text of the refusal when there is no room."""
         self._connections.add(connection)
+        if len(self._connections) > self.ws.max_connections + SPARE_CONNECTIONS:
+            connection.abort()
+        if len(self._connections) > self.ws.max_connections:
+            return f"{self.ws.max_connections} connections are open, which is the limit"
+        return None
+
+    def comes_from(self, address: str) -> str | None:
+        """Count a connection of this address; the text of the refusal when it opened too many."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._connects_from_s >= CONNECT_WINDOW_S:
             self._connects_from_s = now_s
             self._connects.clear()
         self._connects[address] = self._connects.get(address, 0) + 1
-        if len(self._connections) > self.ws.max_connections + SPARE_CONNECTIONS:
-            connection.abort()
-        if len(self._connections) > self.ws.max_connections:
-            return f"{self.ws.max_connections} connections are open, which is the limit"
         if self._connects[address] > self.ws.connects_limit:
             return f"{address} opened more than {self.ws.connects_limit} connections in 5 minutes"
         return None

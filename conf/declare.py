@@ -1,5 +1,6 @@
 """How a field of the settings is declared, and who can take a change of it while the exchange runs."""
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
@@ -21,7 +22,13 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     live: tuple[str, ...] = (),
+    check: Callable[[Any], object] | None = None,
 ) -> Any:
-    """Declare one field of a section; `live`: who takes a change of it while the exchange runs."""
-    about = {"why": why, "unit": unit, "low": low, "high": high, "choices": choices, "live": live}
+    """Declare one field of a section.
+
+    `live`: who takes a change of it while the exchange runs; `check` raises ValueError for a wrong value.
+    """
+    about: dict[str, Any] = {
+        "why": why, "unit": unit, "low": low, "high": high, "choices": choices, "live": live, "check": check
+    }  # fmt: skip
     return field(default=default, metadata=about)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from conf.declare import BOTH_DOORS, REST_DOOR, SNAPSHOTS, WATCH, setting
+from runtime.forwarded import Proxies
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,12 @@ class Rest:
 
     host: str = setting("127.0.0.1", "nothing listens beyond this machine unless told to")
     port: int = setting(3000, "REST and the terminal", low=0, high=65535)
+    proxies: str = setting(
+        "",
+        "proxies before REST and streams, addresses and networks with commas between them: whom they name in "
+        "X-Forwarded-For is the client, for limits and for keys bound to addresses; empty: none",
+        check=Proxies,
+    )
     workers: int = setting(
         1, "one worker per spare core; a worker is never the limit of the matcher", low=1, high=64
     )

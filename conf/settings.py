@@ -170,6 +170,11 @@ def _checked(name: str, one: "Field[Any]", value: Any) -> Any:
     if low is not None and not low <= converted <= high:
         found = f"{converted} {one.metadata['unit']}".strip()
         raise WrongSetting(f"{name} is {found}; allowed is {low} to {high}")
+    if check := one.metadata["check"]:
+        try:
+            check(converted)
+        except ValueError as error:
+            raise WrongSetting(f"{name} is {converted!r}: {error}") from error
     return converted
 
 

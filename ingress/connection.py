@@ -23,6 +23,7 @@ from ingress import errors
 from ingress.responder import Reply, Serve, log
 from ingress.ws_api import PATH, WsApi
 from ingress.ws_connection import WsConnection
+from runtime.forwarded import Proxies
 
 Lane = Mapping[tuple[bytes, bytes], Serve]
 """What answers a verb and a path."""
@@ -36,6 +37,7 @@ CONNECTIONS_LIMIT = 10_000
 _IDLE, _HEAD, _BODY = range(3)
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
 _CLOSE = b"connection: close\r\n\r\n"
+_NO_PROXIES = Proxies()
 
 
 _last_written: tuple[object, bytes] = (None, b"")
@@ -94,11 +96,13 @@ class Connection(HttpToolsProtocol):
         self._lane: Lane = getattr(self.app, "lane", {})
         self._ws_api: WsApi | None = getattr(self.app, "ws_api", None)
         self._body_limit: int = getattr(self.app, "body_limit", 1 << 20)
+        self._proxies: Proxies = getattr(self.app, "proxies", _NO_PROXIES)
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
+        self._is_proxy = self._address in self._proxies
         self._since = self.loop.time()
         if len(self.connections) > CONNECTIONS_LIMIT:
             self._close_with(errors.overloaded())
@@ -190,6 +194,8 @@ class Connection(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
         super().on_headers_complete()
+        if self._is_proxy:
+            self.scope["client"] = self._client(), 0
         if self._leaves:
             self._end_after(self.pipeline[0][0] if self.pipeline else self.cycle)
 
@@ -217,7 +223,7 @@ class Connection(HttpToolsProtocol):
             return
         cycle.more_body = False
         self._in_lane = cycle
-        served = cycle.serve(self.headers, cycle.query, cycle.body, self._address)
+        served = cycle.serve(self.headers, cycle.query, cycle.body, self._client())
         task = self.loop.create_task(served)
         self.tasks.add(task)
         task.add_done_callback(self._served)
@@ -277,12 +283,18 @@ class Connection(HttpToolsProtocol):
         self._watcher.cancel()
         self.connections.discard(self)
         query = self.url.partition(b"?")[2]
-        ws = WsConnection(self._ws_api, self.connections, self.tasks, query, self._address)
+        ws = WsConnection(self._ws_api, self.connections, self.tasks, query, self._client())
         self.transport.set_protocol(ws)
         ws.connection_made(self.transport)
         head = [b"GET %b HTTP/1.1\r\n" % self.url]
         head += [b"%b: %b\r\n" % header for header in self.headers]
         ws.data_received(b"".join([*head, b"\r\n", rest]))
+
+    def _client(self) -> str:
+        """Return the address of whoever sent the request now read."""
+        if not self._is_proxy:
+            return self._address
+        return self._proxies.client(self._address, self.headers)
 
     def _head_fits(self, data: bytes) -> bool:
         if self._state == _IDLE and len(data) <= HEAD_LIMIT:

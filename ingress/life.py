@@ -29,6 +29,7 @@ from ingress.ws_api import WsApi
 from protocol.board_reads import Board
 from runtime import clock, endpoints
 from runtime.catalogue import Catalogue
+from runtime.forwarded import Proxies
 from runtime.listen_keys import ListenKeys
 from runtime.pipe import replay_events
 from runtime.postgres import EmbeddedPostgres
@@ -57,6 +58,7 @@ class Life:
         self.ws_api: WsApi | None = None
         """Where connections go that are upgraded."""
         self.body_limit = settings.rest.max_body_bytes
+        self.proxies = Proxies(settings.rest.proxies)
         self.leaves = False
         """The worker stops: each answer is the last one of its connection."""
         self._tasks: list[asyncio.Task[None]] = []

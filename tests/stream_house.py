@@ -25,6 +25,7 @@ from protocol.records import Event
 from protocol.tape import AggTrade
 from protocol.terms import EventKind, Side
 from runtime.endpoints import frame_of
+from runtime.forwarded import Proxies
 from runtime.listen_keys import ListenKeys
 from tests.market_events import HandMarket
 
@@ -111,23 +112,27 @@ class StreamHouse:
 
 @asynccontextmanager
 async def stream_house(
-    journal: Journal | None = None, **settings: object
+    journal: Journal | None = None, proxies: str = "", **settings: object
 ) -> AsyncIterator[StreamHouse]:
     """Run a server with these settings of the `ws` section, with a journal behind it or without."""
     # Limits of time are looked at ten times as often, so that tests need not wait.
     with tempfile.TemporaryDirectory() as run, patch("broadcaster.server.CHECK_S", 0.1):
-        async with _house(Path(run), Ws(**{"port": 0, **settings}), journal) as house:
+        async with _house(Path(run), Ws(**{"port": 0, **settings}), journal, proxies) as house:
             yield house
 
 
 @asynccontextmanager
-async def _house(run: Path, ws: Ws, journal: Journal | None) -> AsyncIterator[StreamHouse]:
+async def _house(
+    run: Path, ws: Ws, journal: Journal | None, proxies: str
+) -> AsyncIterator[StreamHouse]:
     market = HandMarket(instruments=2)
     source = HandSource()
     log = logging.getLogger("broadcaster")
     keys = ListenKeys(run)
     history = HandHistory()
-    server = Server(ws, source, market, history, keys, log, journal=journal)
+    server = Server(
+        ws, source, market, history, keys, log, journal=journal, proxies=Proxies(proxies)
+    )
     await server.start()
     house = StreamHouse(market, server, source, history, keys)
     with market.command():

@@ -299,3 +299,27 @@ async def test_an_address_that_connects_too_often_is_refused():
                 pass
         assert refused.value.response.status_code == 503
         assert b"more than 2 connections" in refused.value.response.body
+
+
+@played
+async def test_clients_of_a_proxy_are_counted_each_for_itself():
+    async with stream_house(connects_limit=2, proxies="127.0.0.1") as house:
+        for told, comes in (("192.0.2.7", 2), ("192.0.2.8", 2)):
+            headers = {"X-Forwarded-For": told}
+            for _ in range(comes):
+                async with house.client("/ws", additional_headers=headers):
+                    pass
+            with pytest.raises(InvalidStatus) as refused:
+                async with house.client("/ws", additional_headers=headers):
+                    pass
+            assert f"{told} opened more than 2 connections" in refused.value.response.body.decode()
+
+
+@played
+async def test_what_a_stranger_says_of_others_is_not_believed():
+    async with stream_house(connects_limit=1, proxies="192.0.2.1") as house:
+        async with house.client("/ws", additional_headers={"X-Forwarded-For": "192.0.2.7"}):
+            pass
+        with pytest.raises(InvalidStatus):
+            async with house.client("/ws", additional_headers={"X-Forwarded-For": "192.0.2.8"}):
+                pass

@@ -1,5 +1,6 @@
 """The exchange behind a real nginx with TLS, and under a real supervisord."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from commands.rest_client import RestClient
+from commands.rest_client import Keys, Rejected, RestClient
 from runtime.ports import free_port
 from supervision import status
 from tests.fake_exchange import until
@@ -21,7 +22,7 @@ from tests.programs import NGINX, SUPERVISORD
 from tests.system.exchange_fixture import ROOT, START_S, Exchange
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
-ENVIRON = {"OPENBOURSE_MARKET_RATE": "0"}
+ENVIRON = {"OPENBOURSE_MARKET_RATE": "0", "OPENBOURSE_REST_PROXIES": "127.0.0.1"}
 DEPLOY = ROOT / "conf" / "deploy"
 
 
@@ -109,6 +110,24 @@ def test_orders_and_streams_go_through_nginx_with_tls(venue, site):
     ) as stream:
         assert stream.ping().wait(20)
     client.connection.close()
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.7", "127.0.0.8"])
+def test_a_key_bound_to_an_address_works_from_there_through_nginx(venue, site, peer):
+    port, trust = site
+    venue.asked("account", "create", f"from-{peer}")
+    made = venue.asked("account", "key", "create", f"from-{peer}", "--ip", "127.0.0.7")
+    client = RestClient("localhost", port)
+    client.connection = http.client.HTTPSConnection(
+        "localhost", port, context=trust, timeout=30, source_address=(peer, 0)
+    )
+    with contextlib.closing(client.connection):
+        keys = Keys(made["api_key"], made["secret"])
+        if peer == "127.0.0.7":
+            assert client.signed("GET", "/api/v3/account", keys)["canTrade"] is True
+        else:
+            with pytest.raises(Rejected, match="-2015"):
+                client.signed("GET", "/api/v3/account", keys)
 
 
 def test_the_office_cannot_be_reached_through_nginx(site):
