@@ -13,8 +13,8 @@ from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
 from matcher.core.indexes import id_cell
 from matcher.core.kernel import inlined, kernel, prefetch
+from matcher.core.money import cell_in
 from matcher.core.state import Core
-from protocol.board import BALANCES_A_LINE
 from protocol.records import Command
 
 FAR = 12
@@ -59,9 +59,8 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     """What the command itself says. An ENTER names order 0, a cancel price 0: both always warm."""
     market = core.markets[min(cmd.instrument, core.limits.instruments - 1)]
     prefetch(core.accounts, cmd.account, 0)
-    account = cmd.account * BALANCES_A_LINE
-    prefetch(core.balances, market.base_cell + account, 0)
-    prefetch(core.balances, market.quote_cell + account, 0)
+    prefetch(core.balances, cell_in(market.base_cell, cmd.account), 0)
+    prefetch(core.balances, cell_in(market.quote_cell, cmd.account), 0)
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
     prefetch(core.levels, market.levels + cmd.side * market.level_count + position, 0)
     cell = id_cell(core, cmd.order_id)

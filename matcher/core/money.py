@@ -34,22 +34,28 @@ def balance_cell(core: Core, account: int, asset: int) -> int:
 
 
 @inlined
+def cell_in(first: int, account: int) -> int:
+    """Return where an account's holding of an asset stands, given where account 0's does."""
+    return first + account * BALANCES_A_LINE
+
+
+@inlined
 def base_of(core: Core, market: MarketRow, account: int) -> BalanceRow:
     """Return an account's holding of an instrument's base asset."""
-    return core.balances[market.base_cell + account * BALANCES_A_LINE]
+    return core.balances[cell_in(market.base_cell, account)]
 
 
 @inlined
 def quote_of(core: Core, market: MarketRow, account: int) -> BalanceRow:
     """Return an account's holding of an instrument's quote asset."""
-    return core.balances[market.quote_cell + account * BALANCES_A_LINE]
+    return core.balances[cell_in(market.quote_cell, account)]
 
 
 @inlined
 def held_of(core: Core, market: MarketRow, account: int, side: int) -> BalanceRow:
     """Return an account's holding of what an order of this side pays with."""
     first = by_side(side, market.quote_cell, market.base_cell)
-    return core.balances[first + account * BALANCES_A_LINE]
+    return core.balances[cell_in(first, account)]
 
 
 @inlined
