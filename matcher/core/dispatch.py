@@ -31,7 +31,9 @@ commands_at = rows_at(Command)
 def apply_commands(memory: int, array_id: int, count: int) -> int:
     """Apply up to `count` commands of a numpy array.
 
-    Returns how many were applied in the low 32 bits, how many events there are above them.
+    Returns how many events there are when all were applied, which is nearly always: a number that
+    the caller need not take apart. Else the complement (`~`) of that number, with how many were
+    applied in the bits from 32 up.
     """
     core = core_at(memory)
     batch = commands_at(array_address(array_id), count)
@@ -49,7 +51,9 @@ def apply_commands(memory: int, array_id: int, count: int) -> int:
         state.seq = batch[done - 1].seq
         state.at_ns = batch[done - 1].at_ns
         update_status(core)
-    return state.events << 32 | done
+    if done == count:
+        return state.events
+    return ~(done << 32 | state.events)
 
 
 @inlined

@@ -84,10 +84,10 @@ class Engine:
         rows = len(commands)
         # One row is contiguous, and asking takes a twentieth of the time that it takes to apply it.
         assert rows == 1 or commands.flags.c_contiguous
-        result = self._apply(self._memory, id(commands), rows)
-        count = result >> 32
-        events = self._few[count] if count < FEW else self._events[:count]
-        return events, result & 0xFFFFFFFF
+        count = self._apply(self._memory, id(commands), rows)
+        if count < 0:
+            rows, count = ~count >> 32, ~count & 0xFFFFFFFF
+        return self._few[count] if count < FEW else self._events[:count], rows
 
     def publish(self) -> None:
         """Refresh the depth ring of every instrument whose book changed since the last call."""
