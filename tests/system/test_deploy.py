@@ -109,6 +109,9 @@ def test_orders_and_streams_go_through_nginx_with_tls(venue, site):
         f"wss://localhost:{port}/stream?streams=btcusdt@trade", ssl=trust, compression=None
     ) as stream:
         assert stream.ping().wait(20)
+    with connect(f"wss://localhost:{port}/ws-api/v3", ssl=trust, compression=None) as stream:
+        stream.send('{"id": 1, "method": "ping"}')
+        assert json.loads(stream.recv(timeout=20))["status"] == 200
     client.connection.close()
 
 
