@@ -71,6 +71,11 @@ export class Instruments {
     const day = this.days.get(trade.s);
     if (!day) return;
     day.last = trade.p;
+    // A price beyond the day's range is a new end of it, not a contradiction for a second.
+    if (Number(day.high) > 0) {
+      if (Number(trade.p) > Number(day.high)) day.high = trade.p;
+      if (Number(trade.p) < Number(day.low)) day.low = trade.p;
+    }
     day.side = trade.m ? "sell" : "buy";
     this._draw();
   }

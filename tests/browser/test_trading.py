@@ -49,6 +49,7 @@ def test_a_second_account_fills_the_order_and_balances_change(trader):
     trader.sees(lambda: round(float(trader.balance("USDT")[0]) - float(before[1]), 8), -4900.0)
     expect(trader.page.locator("#tape-rows tr").first).to_contain_text("▼ 49,000.00")
     expect(trader.page.locator("#head-last")).to_have_text("49,000.00")
+    expect(trader.page.locator("#head-low")).to_have_text("49,000.00")
     trader.page.click("#tab-fills")
     expect(trader.page.locator("#rows-fills tr").first).to_contain_text("49,000.00")
     expect(trader.page.locator("#rows-fills tr").first).to_contain_text("maker")
