@@ -12,7 +12,7 @@ and the same.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine
 from typing import Any
 
 import httptools
@@ -20,13 +20,11 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ingress import errors
-from ingress.responder import Reply, Serve, log
+from ingress.heads import Lane, Serve, sender_of
+from ingress.responder import Reply, log
 from ingress.ws_api import PATH, WsApi
 from ingress.ws_connection import WsConnection
 from runtime.forwarded import Proxies
-
-Lane = Mapping[tuple[bytes, bytes], Serve]
-"""What answers a verb and a path."""
 
 HEAD_LIMIT = 32 * 1024
 ARRIVAL_LIMIT_S = 30.0
@@ -40,6 +38,7 @@ _CLOSE = b"connection: close\r\n\r\n"
 _NO_PROXIES = Proxies()
 
 
+_NO_LANE = Lane({})
 _last_written: tuple[object, bytes] = (None, b"")
 
 
@@ -63,15 +62,15 @@ class LaneCycle:
     """One request in the lane, with the members that uvicorn's connection looks at."""
 
     message_event = _Ignored()
+    body = b""
+    more_body = True
+    disconnected = False
+    response_complete = False
 
-    def __init__(self, serve: Serve, query: bytes, *, keep_alive: bool) -> None:
+    def __init__(self, serve: Serve, query: bytes, keep_alive: bool) -> None:
         self.serve = serve
         self.query = query
-        self.body = b""
         self.keep_alive = keep_alive
-        self.more_body = True
-        self.disconnected = False
-        self.response_complete = False
 
 
 class Connection(HttpToolsProtocol):
@@ -80,6 +79,8 @@ class Connection(HttpToolsProtocol):
     _state = _IDLE
     _head_size = 0
     _refused = False
+    _whole = b""
+    """What came last, when it came while the connection was idle: perhaps one whole request."""
     _upgrades = False
     """The request now read asks for the WebSocket API, and gets it."""
     _unread_since: float | None = None
@@ -93,7 +94,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lane: Lane = getattr(self.app, "lane", {})
+        self._lane: Lane = getattr(self.app, "lane", _NO_LANE)
         self._ws_api: WsApi | None = getattr(self.app, "ws_api", None)
         self._body_limit: int = getattr(self.app, "body_limit", 1 << 20)
         self._proxies: Proxies = getattr(self.app, "proxies", _NO_PROXIES)
@@ -153,6 +154,12 @@ class Connection(HttpToolsProtocol):
         """Take bytes as they come."""
         if self._refused:
             return
+        self._whole = b""
+        # Of a proxy's requests the head says who sends them, so each is read.
+        if self._state == _IDLE and len(data) <= HEAD_LIMIT and not self._is_proxy:
+            if self._came_before(data):
+                return
+            self._whole = data
         if self._state != _BODY and not self._head_fits(data):
             self._close_with(errors.Refused(*errors.HEADERS_TOO_LARGE))
             return
@@ -163,6 +170,18 @@ class Connection(HttpToolsProtocol):
                 self._hand_over(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
+
+    def _came_before(self, data: bytes) -> bool:
+        """Serve a request whose head came before; False: it must be parsed."""
+        found = self._lane.find(data)
+        free = self.cycle is None or self.cycle.response_complete
+        if found is None or not free or self.flow.write_paused or self._leaves:
+            return False
+        head, query, body = found
+        self._since = self.loop.time()
+        self.cycle = cycle = LaneCycle(head.serve, query, True)
+        self._start(cycle, head.serve(head.sender, query, body, self._address))
+        return True
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -182,11 +201,11 @@ class Connection(HttpToolsProtocol):
             return
         if free and not self.expect_100_continue and not self.flow.write_paused:
             path, _, query = self.url.partition(b"?")
-            serve = self._lane.get((self.parser.get_method(), path))
+            serve = self._lane.table.get((self.parser.get_method(), path))
             if serve is not None:
                 kept = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
                 kept = kept and not self._leaves
-                self.cycle = LaneCycle(serve, query, keep_alive=kept)
+                self.cycle = LaneCycle(serve, query, kept)
                 return
         url, headers = self.url, self.headers
         expects = self.expect_100_continue
@@ -221,9 +240,15 @@ class Connection(HttpToolsProtocol):
         if type(cycle) is not LaneCycle:
             super().on_message_complete()
             return
+        sender = sender_of(self.headers)
+        if self._whole and cycle.keep_alive:
+            self._lane.learn(self._whole, cycle.body, self.headers, cycle.serve, sender)
+            self._whole = b""
+        self._start(cycle, cycle.serve(sender, cycle.query, cycle.body, self._client()))
+
+    def _start(self, cycle: LaneCycle, served: Coroutine[Any, Any, Reply]) -> None:
         cycle.more_body = False
         self._in_lane = cycle
-        served = cycle.serve(self.headers, cycle.query, cycle.body, self._client())
         task = self.loop.create_task(served)
         self.tasks.add(task)
         task.add_done_callback(self._served)

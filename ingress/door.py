@@ -1,8 +1,8 @@
 """What every request goes through, and what all operations share.
 
 An operation is `async (door, asked) -> answer`: it does not know whether it was asked over REST or the
-WebSocket API. `Door.key` and `Door.admit` make an `Asked` of what came in, in the dialect's order of checks
-(API section 2): key, time, signature, parameters.
+WebSocket API. Once the key is known (`ingress/responder.py`), `Door.admit` makes an `Asked` of what came in, in the
+dialect's order of checks (API section 2): time, signature, parameters.
 """
 
 import asyncio
@@ -64,17 +64,6 @@ class Door:
     def __post_init__(self) -> None:
         """Make what is the same for all requests."""
         self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
-
-    async def key(self, request: Request, api_key: bytes, address: str) -> Key | None:
-        """Return the key that a request is made with; None when it needs none.
-
-        Raises: Refused (-2014, -2015).
-        """
-        if not request.permission:
-            return None
-        text = auth.key_text(api_key)
-        held = self.keys.known(text) or await self.keys.find(text)
-        return auth.check_key(held, request.permission, address)
 
     def admit(self, request: Request, form: Form, key: Key | None, unit: bytes) -> Asked:
         """Check time and signature and read the parameters.

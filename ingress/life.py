@@ -17,11 +17,12 @@ from ingress.counts import SharedCounts
 from ingress.deep import DeepDepth, Queues
 from ingress.door import Door
 from ingress.gateway import Gateway, ReplySlot
+from ingress.heads import Lane
 from ingress.history import KeyFeed, Pool, Watermark, connector
 from ingress.limits import Limits, WsLimits
 from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
-from ingress.responder import Serve, lane
+from ingress.responder import lane
 from ingress.timing import Stopwatch
 from ingress.user_events import UserEvents
 from ingress.views import Views
@@ -53,7 +54,7 @@ class Life:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: Any = None
-        self.lane: dict[tuple[bytes, bytes], Serve] = {}
+        self.lane = Lane({})
         """What the connections serve without Falcon."""
         self.ws_api: WsApi | None = None
         """Where connections go that are upgraded."""

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import falcon.asgi
 import msgspec
 
-from ingress import errors
+from ingress import auth, errors
 from ingress.door import Asked, Door, Operation
 from ingress.form import Form, read_form
+from ingress.heads import Lane, Sender, sender_of
 from ingress.params import Request
 from ingress.timing import begin
 from protocol.board_reads import Unreadable
@@ -25,20 +26,8 @@ from runtime.shared import NotPublished
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Respond = Callable[..., Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-Serve = Callable[[Headers, bytes, bytes, str], Coroutine[Any, Any, "Reply"]]
-"""Answers headers, query, body and address."""
 log = logging.getLogger("ingress")
 _encode = msgspec.json.encode
-_API_KEY, _TIME_UNIT = b"x-mbx-apikey", b"x-mbx-time-unit"
-
-
-class Asking(NamedTuple):
-    """Who asks, before anything is checked: the key's text, the unit of time, the address."""
-
-    api_key: bytes
-    unit: bytes
-    address: str
 
 
 class Reply(NamedTuple):
@@ -66,21 +55,15 @@ def answer(
     door: Door,
     request: Request,
     operation: Operation,
-    sent: Headers,
+    sender: Sender,
     query: bytes,
     body: bytes,
     address: str,
 ) -> Coroutine[Any, Any, Reply]:
-    """Do one REST request and make its reply, whatever it is; `sent` are the client's headers."""
-    api_key = unit = b""
-    for name, value in sent:
-        if name == _API_KEY:
-            api_key = value
-        elif name == _TIME_UNIT:
-            unit = value
+    """Do one REST request and make its reply, whatever it is."""
     # A GET has its parameters in the query string alone (API section 1).
     form = partial(read_form, query, b"" if request.verb == "GET" else body)
-    return fulfil(door, request, operation, form, Asking(api_key, unit, address))
+    return fulfil(door, request, operation, form, sender, address)
 
 
 async def fulfil(
@@ -88,38 +71,34 @@ async def fulfil(
     request: Request,
     operation: Operation,
     form_of: Callable[[], Form],
-    asking: Asking,
+    sender: Sender,
+    address: str,
 ) -> Reply:
     """Do one request and make its reply, whatever door it came by; `form_of` may refuse."""
     timing = begin()
-    reply = await _fulfil(door, request, operation, form_of, asking)
-    door.stopwatch.done(timing, reply.status)
-    return reply
-
-
-async def _fulfil(
-    door: Door,
-    request: Request,
-    operation: Operation,
-    form_of: Callable[[], Form],
-    asking: Asking,
-) -> Reply:
     asked: Asked | None = None
-    api_key, unit, address = asking
     try:
         door.limits.admit(address, door.wall_ns())
         form = form_of()
-        key = await door.key(request, api_key, address) if request.permission else None
-        asked = door.admit(request, form, key, unit)
+        key = None
+        if request.permission:
+            text = auth.key_text(sender.api_key)
+            held = door.keys.known(text) or await door.keys.find(text)
+            key = auth.check_key(held, request.permission, address)
+        asked = door.admit(request, form, key, sender.unit)
         told = await operation(door, asked)
     except errors.Refused as refusal:
-        return _refused(door, request, asked, address, refusal)
+        reply = _refused(door, request, asked, address, refusal)
     except (NotPublished, Unreadable) as error:
         log.warning("shared memory cannot be read: %s", error)
-        return _refused(door, request, asked, address, errors.disconnected())
-    weight = 0 if request.free_when_done else request.cost(asked.values)
-    used = door.limits.charge(address, weight, asked.now_ns)
-    return Reply(200, told if type(told) is bytes else _encode(told), used, asked.order_counts)
+        reply = _refused(door, request, asked, address, errors.disconnected())
+    else:
+        weight = 0 if request.free_when_done else request.cost(asked.values)
+        used = door.limits.charge(address, weight, asked.now_ns)
+        body = told if type(told) is bytes else _encode(told)
+        reply = Reply(200, body, used, asked.order_counts)
+    door.stopwatch.done(timing, reply.status)
+    return reply
 
 
 def _refused(
@@ -168,8 +147,8 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
                 door, request, None, req.address, errors.Refused(*errors.BODY_TOO_LARGE)
             )
         else:
-            sent: Headers = req.scope["headers"]
-            reply = await answer(door, request, operation, sent, req.query, body, req.address)
+            sender = sender_of(req.scope["headers"])
+            reply = await answer(door, request, operation, sender, req.query, body, req.address)
         resp.status = reply.status
         resp.data = reply.body
         for line in reply.head().decode().splitlines():
@@ -178,15 +157,13 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
     return respond
 
 
-def lane(door: Door, operations: Mapping[Request, Operation]) -> dict[tuple[bytes, bytes], Serve]:
+def lane(door: Door, operations: Mapping[Request, Operation]) -> Lane:
     """Make the table of what answers a verb and a path straight from the connection."""
-
-    def serve(request: Request, operation: Operation) -> Serve:
-        return lambda headers, query, body, address: answer(
-            door, request, operation, headers, query, body, address
-        )
-
-    return {
-        (request.verb.encode(), request.path.encode()): serve(request, operation)
-        for request, operation in operations.items()
-    }
+    return Lane(
+        {
+            (request.verb.encode(), request.path.encode()): partial(
+                answer, door, request, operation
+            )
+            for request, operation in operations.items()
+        }
+    )

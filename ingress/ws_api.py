@@ -16,9 +16,10 @@ from conf.sections import Ws
 from ingress import errors, ws_requests
 from ingress.door import TIME_UNITS, Door, Operation
 from ingress.gateway import Fields
+from ingress.heads import Sender
 from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
-from ingress.responder import Asking, Reply, fulfil, log
+from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
 from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call
 from ingress.ws_session import LoggedOn, Opening, Session
@@ -128,10 +129,9 @@ class WsApi:
                 return self._refuse(session, errors.Refused(-1020, told))
             request, operation = own[0], partial(own[1], session, api_key)
         opening = session.opening
-        asking = Asking(api_key.encode(), opening.unit, opening.address)
-        return await fulfil(
-            self.door, request, operation, partial(call.form, proved=proved), asking
-        )
+        sender = Sender(api_key.encode(), opening.unit)
+        form = partial(call.form, proved=proved)
+        return await fulfil(self.door, request, operation, form, sender, opening.address)
 
     def _refuse(self, session: Session, refusal: errors.Refused) -> Reply:
         limits, address, now_ns = self.door.limits, session.opening.address, self.door.wall_ns()
