@@ -215,8 +215,9 @@ class KeyRing:
         return key
 
 
+@lru_cache(maxsize=1024)
 def key_text(header: bytes | None) -> str:
-    """Read the header X-MBX-APIKEY.
+    """Read the header X-MBX-APIKEY; a client sends the same one all the time.
 
     Raises: Refused (-2014).
     """

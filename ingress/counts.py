@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+_Cells = memoryview | list[int]
+"""What each worker counted of a party: a row of the table, or of this worker's own when that has none free."""
 SECOND_NS = 1_000_000_000
 ROWS = 1 << 16
 PROBES = 64
@@ -65,12 +67,16 @@ class NoCell(RuntimeError):
 
 
 class _Places:
-    """Where this worker finds the rows of the parties of one running stretch."""
+    """Where this worker finds the cells of the parties of one running stretch."""
 
-    def __init__(self) -> None:
-        self.ends_ns = 0
-        self.of: dict[str | int, int | None] = {}
-        self.alone: dict[str | int, int] = {}
+    __slots__ = ("ends_ns", "of")
+
+    def __init__(self, ends_ns: int) -> None:
+        self.ends_ns = ends_ns
+        self.of: dict[str | int, _Cells] = {}
+
+
+_OVER = _Places(0)
 
 
 class SharedCounts:
@@ -92,26 +98,18 @@ class SharedCounts:
 
     def add(self, window: Window, party: str | int, amount: int, now_ns: int) -> int:
         """Add to what a party used in the running stretch (never below 0) and return it."""
-        places = self._places.get(window.name)
-        if places is None or now_ns >= places.ends_ns:
-            places = self._turn(window, now_ns)
-        try:
-            place = places.of[party]
-        except KeyError:
-            place = places.of[party] = self._locked(
-                lambda: self._row(_key_of(window.name, party), places.ends_ns, now_ns)
-            )
-        if place is None:
-            count = max(0, places.alone.get(party, 0) + amount)
-            places.alone[party] = count
-            return count
-        words, first = self._words, place + _CELLS
-        count = words[first] if self._workers == 1 else sum(words[first : first + self._workers])
+        places = self._places.get(window.name, _OVER)
+        if now_ns >= places.ends_ns:
+            places = self._places[window.name] = _Places(window.ends_ns(now_ns))
+        cells = places.of.get(party)
+        if cells is None:
+            cells = places.of[party] = self._cells_of(window, party, places.ends_ns, now_ns)
+        count = sum(cells)
         if not amount:
             return count
         if count + amount < 0:
             amount = -count
-        words[first + self._cell] += amount
+        cells[self._cell] += amount
         return count + amount
 
     def ban(self, party: str, until_ns: int, now_ns: int) -> None:
@@ -146,10 +144,12 @@ class SharedCounts:
         os.close(self._cell_lock)
         os.close(self._descriptor)
 
-    def _turn(self, window: Window, now_ns: int) -> _Places:
-        places = self._places[window.name] = _Places()
-        places.ends_ns = window.ends_ns(now_ns)
-        return places
+    def _cells_of(self, window: Window, party: str | int, ends_ns: int, now_ns: int) -> _Cells:
+        key = _key_of(window.name, party)
+        place = self._locked(lambda: self._row(key, ends_ns, now_ns))
+        if place is None:
+            return [0] * self._workers
+        return self._words[place + _CELLS : place + _CELLS + self._workers]
 
     def _row(self, key: int, ends_ns: int, now_ns: int) -> int | None:
         """Find the row of a key, or take the first free one; None when there is none near."""

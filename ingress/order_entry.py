@@ -135,18 +135,22 @@ def enter(values: Mapping[str, Any], instrument: Instrument, account: int) -> Fi
         "stp_mode": values.get("selfTradePreventionMode", StpMode.DEFAULT),
         "cl_ord_id": text_id(values.get("newClientOrderId")),
     }
-    for name, field in _PRICES:
-        if name in values:
-            fields[field] = price_units(name, values[name], instrument)
-    for name, field in _QTYS:
-        if name in values:
-            fields[field] = qty_units(name, values[name], instrument)
+    if "price" in values:
+        fields["price"] = price_units("price", values["price"], instrument)
+    if "stopPrice" in values:
+        fields["stop_px"] = price_units("stopPrice", values["stopPrice"], instrument)
+    if "quantity" in values:
+        fields["order_qty"] = qty_units("quantity", values["quantity"], instrument)
+    if _RARE.isdisjoint(values):
+        return fields
+    if "icebergQty" in values:
+        fields["display_qty"] = qty_units("icebergQty", values["icebergQty"], instrument)
     if "quoteOrderQty" in values:
         fields["quote_qty"] = _positive(
             "quantity",
             _units("quoteOrderQty", values["quoteOrderQty"], instrument.quote.decimals, ""),
         )
-    for name, field in _LABELS:
+    for name, field in _LABELS.items():
         if name in values:
             fields[field] = values[name]
     if values.get("trailingDelta") == 0:
@@ -154,14 +158,13 @@ def enter(values: Mapping[str, Any], instrument: Instrument, account: int) -> Fi
     return fields
 
 
-_PRICES = (("price", "price"), ("stopPrice", "stop_px"))
-_QTYS = (("quantity", "order_qty"), ("icebergQty", "display_qty"))
-_LABELS = (
-    ("trailingDelta", "trailing_bips"),
-    ("strategyId", "strategy_id"),
-    ("strategyType", "strategy_type"),
-    ("goodTillDate", "expire_ns"),
-)
+_LABELS = {
+    "trailingDelta": "trailing_bips",
+    "strategyId": "strategy_id",
+    "strategyType": "strategy_type",
+    "goodTillDate": "expire_ns",
+}
+_RARE = frozenset({"icebergQty", "quoteOrderQty", *_LABELS})
 
 
 def price_units(name: str, text: str, instrument: Instrument) -> int:

@@ -78,10 +78,11 @@ def placed(events: list[Event], order_id: int, answer: str, teller: Teller) -> T
         own = [one for one in events if one.order_id == order_id and one.kind in _STATES]
     first, last = own[0], own[-1]
     instrument = teller.views.instrument_at(first.instrument)
-    told = {**_name(first, instrument), "transactTime": first.at_ns // teller.unit_ns}
+    told = _name(first, instrument)
+    told["transactTime"] = first.at_ns // teller.unit_ns
     if answer == ACK:
         return told
-    told.update(_standing(last, instrument))
+    told |= _standing(last, instrument)
     told["workingTime"] = teller.time(last.working_ns)
     _add_conditional(told, last, instrument, teller)
     if answer == FULL:

@@ -8,7 +8,7 @@ Unreadable (`ingress/app.py` answers those with 503).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,27 +29,18 @@ PLACES = 8
 """Decimals in every number that a client sees (API section 1)."""
 
 
-_text_of = lru_cache(maxsize=1 << 14)(to_text)
-"""Prices and quantities of a market come again and again."""
+_TEXTS_LIMIT = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How numbers of one unit are written: they count 10**-decimals, and `places` decimals are shown."""
+@cache
+def text_of(decimals: int) -> Callable[[int], str]:
+    """Return what writes numbers that count 10**-decimals, as clients see them.
 
-    decimals: int
-    places: int
-    zero: str
-
-    def text(self, units: int) -> str:
-        """Write a number as clients see it; most numbers in an answer are 0."""
-        return _text_of(units, self.decimals, self.places) if units else self.zero
-
-
-def scale_of(decimals: int) -> Scale:
-    """Return the scale of a unit with so many decimals."""
-    places = max(PLACES, decimals)
-    return Scale(decimals, places, to_text(0, decimals, places))
+    Prices and quantities of a market come again and again, and most numbers in an answer are 0.
+    """
+    return lru_cache(_TEXTS_LIMIT)(
+        partial(to_text, decimals=decimals, places=max(PLACES, decimals))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +72,7 @@ class Instrument:
 
     def turnover(self, quote_qty: int) -> str:
         """Write a sum of price × quantity as clients see it."""
-        return scale_of(self.price_decimals + self.qty_decimals).text(quote_qty)
+        return text_of(self.price_decimals + self.qty_decimals)(quote_qty)
 
 
 class Names:
@@ -89,7 +80,7 @@ class Names:
 
     def __init__(self, board: Board) -> None:
         self.assets = [
-            Asset(number, code, decimals, scale_of(decimals).text)
+            Asset(number, code, decimals, text_of(decimals))
             for number, (code, decimals) in enumerate(board.assets())
         ]
         self.instruments = [
@@ -107,8 +98,8 @@ class Names:
             self.assets[terms[Term.QUOTE_ASSET]],
             int(price_decimals),
             int(qty_decimals),
-            scale_of(int(price_decimals)).text,
-            scale_of(int(qty_decimals)).text,
+            text_of(int(price_decimals)),
+            text_of(int(qty_decimals)),
         )
 
 
