@@ -4,7 +4,8 @@ Added to uvicorn's httptools protocol: a limit on the size of the head (request 
 how long a request may take to arrive and an answer to be read, on idle connections from the first byte
 on, and on the number of connections; the dialect's JSON for what is no request at all; and the lane. A
 request of the lane's table goes straight to its `Serve` when its last byte is in, and its reply back in
-one write: the ASGI messages, Falcon's routing and its objects would cost as much as the order itself. A
+one write: the ASGI messages, Falcon's routing and its objects would cost as much as the order itself; one
+that is here in one piece, with a head that came before, needs no parser either (`ingress/heads.py`). A
 request to upgrade to a WebSocket at the path of the WebSocket API leaves HTTP: its head and its socket
 go to a `WsConnection`, and this object is done. Whatever is unusual (a pipelined request, an Expect
 header, a client that does not read) takes uvicorn's way through Falcon, which answers every request,
