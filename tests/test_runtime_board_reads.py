@@ -244,6 +244,8 @@ def test_a_queue_snapshot_that_is_overwritten_while_it_is_read_does_not_count(
 # Under load
 
 SPEED_S = 1.5
+PATIENCE_S = 60
+ENOUGH = 100
 
 
 def _write_without_end(run: Path) -> None:
@@ -274,11 +276,13 @@ def test_no_copy_is_torn_while_another_process_writes(tmp_path: Path) -> None:
                 break
         except shared.NotPublished:
             time.sleep(0.01)
-        assert time.monotonic() < begun + 20
+        assert time.monotonic() < begun + PATIENCE_S
     seen = set()
     end = time.monotonic() + SPEED_S
     try:
-        while time.monotonic() < end:
+        # Where the two take turns on one processor there is a fresh copy only now and then.
+        while time.monotonic() < end or len(seen) <= ENOUGH:
+            assert time.monotonic() < end + PATIENCE_S
             account, depth = board.account(1), board.depth(0)
             numbers = {*account.balances["free"].tolist(), *account.balances["locked"].tolist()}
             assert numbers == {account.last_seq}
@@ -292,4 +296,3 @@ def test_no_copy_is_torn_while_another_process_writes(tmp_path: Path) -> None:
         writer.join()
         for path in Path("/dev/shm").glob(f"{tmp_path.name}-*"):
             path.unlink()
-    assert len(seen) > 100
