@@ -99,6 +99,11 @@ class Edge:
         if self._follower.journal:
             self._follower.journal.close()
 
+    def stand_back(self) -> None:
+        """Show that nobody looks any more how old this is: who cannot go on is perhaps not started again."""
+        if self._follower.engine:
+            self._follower.engine.blocks["status"]["ready"] = BEHIND
+
     def _note_silence(self) -> None:
         """Log once that the exchange is away, and that it is there again; come again while it is.
 
@@ -190,9 +195,9 @@ class Edge:
 
 def serve(service: Service, settings: Settings) -> None:
     """Stand in for the exchange until told to stop."""
-    life = Life(service, replace(settings, journal=replace(settings.journal, sync="off")))
-    # What the last life announced may be older than what clients were told since.
+    # What the last life announced may be older than what clients were told since, also if this one cannot start.
     shared.withdraw(service.run)
+    life = Life(service, replace(settings, journal=replace(settings.journal, sync="off")))
     lock = lock_of(life.folder)
     wire = _wire(settings)
     edge: Edge | None = None
@@ -206,6 +211,9 @@ def serve(service: Service, settings: Settings) -> None:
     except (Diverged, CorruptJournal) as error:
         service.log.warning("the copy cannot be gone on with: %s", error or "it has another end")
         life.put_aside()
+    finally:
+        if edge:
+            edge.stand_back()
     life.end()
     lock.release()
 
