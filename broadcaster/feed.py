@@ -137,6 +137,8 @@ class Feed:
                 if (ticker.bid, ticker.ask) != market.quote and ticker.update_id >= market.quote_id:
                     market.quote, market.quote_id = (ticker.bid, ticker.ask), ticker.update_id
                     out += [Message(name, ticker) for name in streams]
+            else:
+                market.quote = None
             market.quote_touched = False
         return out
 
@@ -168,7 +170,11 @@ class Feed:
             return None
         market = self._markets[number]
         if rest == "bookTicker":
-            return self._book_ticker(number, market)
+            ticker = self._book_ticker(number, market)
+            if ticker is not None and (ticker.bid, ticker.ask) != market.quote:
+                # One listener knows what the others do not: whatever comes next is news to somebody.
+                market.quote = None
+            return ticker
         levels = _partial_levels(rest)
         view = self._depth(number) if levels else None
         return None if view is None else _partial_depth(market.instrument, view, levels)

@@ -16,7 +16,7 @@ from broadcaster.messages import AveragePrice, Body, Kline, Level, Message, Tick
 from broadcaster.recent import Past, Recent
 from protocol.intervals import DAY_NS, HOUR_NS, INTERVALS, MINUTE_NS, SECOND_NS, Interval
 from protocol.names import Instrument
-from protocol.tape import AggTrade, window_open_ns
+from protocol.tape import AggTrade, Candle, window_open_ns
 
 AVERAGE_MINUTES = 5
 WAITING_LIMIT = 100_000
@@ -130,7 +130,9 @@ class Tapes:
             return None
         tape = self._tapes[number]
         if rest in TICKERS:
-            return self._ticker(number, tape, rest, now_ns)
+            ticker = self._ticker(number, tape, rest, now_ns)
+            _forget_other(tape, stream, ticker)
+            return ticker
         if rest == "avgPrice":
             return _average(tape, now_ns)
         name, ending = (rest[:-7], rest[-7:]) if rest.endswith("@+08:00") else (rest, "")
@@ -138,7 +140,11 @@ class Tapes:
         if interval is None or not name.startswith("kline_"):
             return None
         offset_ns = OFFSETS[ending]
-        return _kline(tape, interval, interval.open_ns(now_ns, offset_ns), offset_ns, now_ns)
+        kline = _kline(tape, interval, interval.open_ns(now_ns, offset_ns), offset_ns, now_ns)
+        if kline is not None:
+            # What a listener began with must be told to it as closed, too.
+            tape.told.setdefault(stream, kline)
+        return kline
 
     def _klines(self, tape: _Tape, now_ns: int, market_ns: int, *, slow: bool) -> Iterator[Message]:
         for name, interval in INTERVALS.items():
@@ -160,7 +166,7 @@ class Tapes:
             if not wanted:
                 continue
             ticker = self._ticker(number, tape, kind, now_ns)
-            said = (ticker.candle, ticker.best)
+            said = _said(ticker)
             for stream in wanted:
                 if tape.told.get(stream) != said:
                     tape.told[stream] = said
@@ -178,8 +184,12 @@ class Tapes:
     def _all_tickers(self, kind: str, now_ns: int) -> Tickers | None:
         if kind not in TICKERS:
             return None
-        known = [(number, tape) for number, tape in self._tapes.items() if tape.known]
-        return Tickers([self._ticker(number, tape, kind, now_ns) for number, tape in known])
+        tickers = []
+        for number, tape in self._tapes.items():
+            if tape.known:
+                tickers.append(self._ticker(number, tape, kind, now_ns))
+                _forget_other(tape, f"!{kind}@arr", tickers[-1])
+        return Tickers(tickers)
 
     def _ticker(self, number: int, tape: _Tape, kind: str, now_ns: int) -> Ticker:
         event, width_ns = TICKERS[kind]
@@ -196,6 +206,17 @@ class Tapes:
             open_ns=opened_ns if "_" in kind else now_ns - width_ns,
             told_ns=now_ns,
         )
+
+
+def _said(ticker: Ticker) -> tuple[Candle | None, tuple[Level, Level]]:
+    """Return what makes a ticker news when it is another."""
+    return ticker.candle, ticker.best
+
+
+def _forget_other(tape: _Tape, stream: str, ticker: Ticker) -> None:
+    """Forget what a stream said when a new listener is told otherwise: if that comes back, it is news to it."""
+    if tape.told.get(stream) != _said(ticker):
+        tape.told.pop(stream, None)
 
 
 def _admit(tape: _Tape, trades: Sequence[AggTrade]) -> None:

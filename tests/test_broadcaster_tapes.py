@@ -106,6 +106,15 @@ class TestKlines:
             (0, 1, False)
         ]
 
+    def test_the_candle_that_a_new_listener_started_with_is_told_as_closed(self):
+        listener = Listener("btcusdt@kline_1m")
+        listener.tapes.add(0, _trade(1, NOON_NS))
+        late_ns = NOON_NS + 59 * SECOND_NS
+        assert _said([listener.tapes.current("btcusdt@kline_1m", late_ns)]) == [(0, 1, False)]
+        told = _said(listener.bodies(NOON_NS + 60 * SECOND_NS))
+        assert told == [(0, 1, True), (60, 0, False)]
+        assert listener.bodies(NOON_NS + 62 * SECOND_NS) == []
+
     @pytest.mark.parametrize("name", INTERVALS)
     def test_every_interval_is_told(self, name):
         stream = f"btcusdt@kline_{name}"
@@ -155,6 +164,20 @@ class TestTickers:
         assert ticker.best == BEST
         assert ticker.open_ns == NOON_NS + HOUR_NS // 2
         assert listener.bodies(NOON_NS + DAY_NS + HOUR_NS // 2 + SECOND_NS) == []
+
+    def test_prices_that_come_back_are_told_to_who_came_in_between(self):
+        best = {0: BEST}
+        tapes = Tapes({"btcusdt@ticker"}, lambda number: best[number])
+        tapes.learn(0, BTCUSDT)
+        tapes.load(0, NOTHING)
+        assert len(tapes.tell(NOON_NS, NOON_NS)) == 1
+        best[0] = ((98, 1), (101, 2))
+        assert tapes.current("btcusdt@ticker", NOON_NS).best == best[0]
+        best[0] = BEST
+        ((_, ticker),) = tapes.tell(NOON_NS + SECOND_NS, NOON_NS)
+        assert ticker.best == BEST
+        assert tapes.current("btcusdt@ticker", NOON_NS + SECOND_NS).best == BEST
+        assert tapes.tell(NOON_NS + 2 * SECOND_NS, NOON_NS) == []
 
     def test_trades_that_leave_the_window_change_it(self):
         listener = Listener("btcusdt@ticker_1h")
