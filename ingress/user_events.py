@@ -39,7 +39,7 @@ class Listener(Protocol):
     def report(self, account: int, report: Report, now_ns: int) -> None:
         """Take one report."""
 
-    def lost(self) -> None:
+    def lost(self, now_ns: int) -> None:
         """Learn that reports were missed which cannot be had again; nothing more is told."""
 
 
@@ -166,5 +166,6 @@ class UserEvents:
         log.warning("events were missed and cannot be had again: user data subscriptions end")
         listeners = {one: None for some in self._listeners.values() for one in some}
         self._listeners.clear()
+        now_ns = clock.wall_ns()
         for listener in listeners:
-            listener.lost()
+            listener.lost(now_ns)

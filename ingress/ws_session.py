@@ -142,11 +142,11 @@ class Session:
             if one.account == account:
                 self._tell(event_of(number, report.told(now_ns, self.opening.unit_ns)))
 
-    def lost(self) -> None:
+    def lost(self, now_ns: int) -> None:
         """Say that the subscriptions have ended: what was missed cannot be had (`user_events.Listener`)."""
         for number in list(self._subscriptions):
             del self._subscriptions[number]
-            self._tell_end(number, self._connected_ns)
+            self._tell_end(number, now_ns)
 
     def check_keys(self, keys: KeyRing, now_ns: int) -> bool:
         """End what was begun with a key that has been revoked; tell whether there was any."""

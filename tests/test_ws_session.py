@@ -8,6 +8,7 @@ import pytest
 
 from ingress.ws_session import SUBSCRIPTION_IDS
 from protocol.terms import CommandKind
+from runtime import clock
 from tests.stream_house import hear, played, until
 from tests.ws_house import Client, WsHouse, ws_house
 
@@ -274,7 +275,10 @@ async def test_what_cannot_be_made_again_ends_the_subscription_and_a_new_one_beg
         deposit(house, house.house.alice, 2)
         house.wire.cut = False
         deposit(house, house.house.alice, 3)
-        assert (await client.event())["event"]["e"] == "eventStreamTerminated"
+        since_ms = clock.wall_ns() // 1_000_000 - 10_000
+        event = (await client.event())["event"]
+        assert event["e"] == "eventStreamTerminated"
+        assert event["E"] >= since_ms
         told = await client.signed("userDataStream.subscribe.signature")
         assert told["result"] == {"subscriptionId": 1}
         deposit(house, house.house.alice, 4)
