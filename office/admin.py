@@ -108,19 +108,26 @@ def _line(
         line.append(word)
     positional: list[str] = []
     for action in parser._actions:  # noqa: SLF001
-        if action.dest not in left or action.type is Path:
+        if action.dest not in left or action.dest == "help" or action.type is Path:
             continue
         value = left.pop(action.dest)
         if not action.option_strings:
             positional.append(_text(action.dest, value))
         elif action.nargs == 0:
-            line += action.option_strings[:1] if value is True else []
+            line += action.option_strings[:1] if _truth(action.dest, value) else []
         else:
             many = value if isinstance(value, list) else [value]
             line += [f"{action.option_strings[0]}={_text(action.dest, one)}" for one in many]
     if left:
         raise NotServed(400, f"{parser.prog} takes no {', '.join(left)} here")
     return [*line, "--json", "--", *positional] if positional else [*line, "--json"]
+
+
+def _truth(name: str, value: Any) -> bool:
+    # "true" or 1 might be meant either way, and what is at stake is every order of a market.
+    if not isinstance(value, bool):
+        raise NotServed(400, f"{name} must be true or false")
+    return value
 
 
 def _text(name: str, value: Any) -> str:

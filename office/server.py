@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             return {}
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotServed(400, f"the body is not JSON: {error}") from error
         if not isinstance(found, dict):
             raise NotServed(400, "the body must be one JSON object")

@@ -90,6 +90,9 @@ def test_the_status_of_an_exchange_that_is_down_says_so(door, tmp_path):
         ("halt", {}, 400, "required: symbol"),
         ("halt", {"symbol": "BTCUSDT", "speed": 3}, 400, "takes no speed here"),
         ("halt", {"symbol": ["BTCUSDT"]}, 400, "symbol must be a text"),
+        ("halt", {"symbol": "BTCUSDT", "cancel_orders": "true"}, 400, "cancel_orders must be true or false"),
+        ("kill-switch", {"keep_orders": 1}, 400, "keep_orders must be true or false"),
+        ("halt", {"help": True}, 400, "takes no help here"),
         ("phase", {"symbol": "BTCUSDT", "phase": "LUNCH"}, 400, "invalid choice: 'LUNCH'"),
         ("account/key/create", {"name": "erin", "public_key": "/etc/passwd"}, 400, "takes no public_key"),
     ],
@@ -107,6 +110,7 @@ def test_what_the_words_do_not_take_is_refused_with_what_is_wrong(
     [
         ("{", {}, 400),
         ("[]", {}, 400),
+        ("[" * BODY_LIMIT, {}, 400),
         ("x" * (BODY_LIMIT + 1), {}, 413),
         (None, {"Content-Length": "-1"}, 411),
         (None, {"Transfer-Encoding": "chunked"}, 411),
