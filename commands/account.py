@@ -11,6 +11,7 @@ from typing import Any
 
 from commands import Refused, api_keys
 from commands.desk import Desk, Rejected
+from commands.fee_tier import check_tier
 from conf.settings import Settings, load
 from protocol.board_reads import Board
 from protocol.layout import TEXT_LIMIT
@@ -138,6 +139,7 @@ def _set_state(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _set_tier(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
+    check_tier(args.tier)
     with Desk(settings.data_dir) as desk:
         account = api_keys.number_of(desk.board, args.name)
         desk.ask(

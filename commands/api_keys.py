@@ -132,9 +132,9 @@ def number_of(board: Board, name: str) -> int:
 def _create(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     if (args.key_type == "HMAC") != (args.public_key is None):
         raise Refused("--public-key goes with --type RSA and --type ED25519, which need it")
+    secret = _read_pem(args.public_key) if args.public_key else _random_text()
     with Desk(settings.data_dir) as desk:
         account = number_of(desk.board, args.name)
-    secret = _read_pem(args.public_key) if args.public_key else _random_text()
     permissions = tuple(args.permission or PERMISSIONS)
     key = ApiKey(_random_text(), account, secret, args.key_type, permissions, tuple(args.ip))
     try:
@@ -174,3 +174,7 @@ def _read_pem(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise Refused(f"cannot read the public key {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"cannot read the public key {path}: it is no text; `openssl pkey -pubin -inform DER` makes PEM of DER"
+        ) from error

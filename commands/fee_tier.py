@@ -5,6 +5,7 @@ import argparse
 from commands import Refused, phase
 from commands.desk import Desk
 from conf.settings import load
+from matcher.core.rows import FEE_TIERS
 from protocol.terms import CommandKind
 
 FULL = 10_000
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises: Refused.
     """
+    check_tier(args.tier)
     for name in ("maker", "taker"):
         share = getattr(args, name)
         if not 0 <= share <= FULL:
@@ -40,3 +42,12 @@ def run(args: argparse.Namespace) -> int:
         )
     told = {"tier": args.tier, "maker": args.maker, "taker": args.taker}
     return phase.tell(told, as_json=args.json)
+
+
+def check_tier(tier: int) -> None:
+    """Look whether there can be such a tier, before it is put into a command.
+
+    Raises: Refused.
+    """
+    if not 0 <= tier < FEE_TIERS:
+        raise Refused(f"the tier is {tier}; 0 to {FEE_TIERS - 1} are allowed")

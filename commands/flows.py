@@ -10,6 +10,7 @@ Two kinds of files are known, plain or gzipped:
 import gzip
 import json
 import pathlib
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,16 +29,16 @@ class NotAFlow(ValueError):
 def read(path: pathlib.Path) -> list[Step]:
     """Read a flow file of either kind.
 
-    Raises: NotAFlow when a line cannot be understood, OSError when the file cannot be read.
+    Raises: NotAFlow when the file cannot be understood, OSError when it cannot be read.
     """
     name = path.name.removesuffix(".gz")
-    text = _text_of(path)
     try:
+        text = _text_of(path)
         if name.endswith(".jsonl"):
             return list(_steps_of(text.splitlines()))
         if "_message_" in name and name.endswith(".csv"):
             return lobster.steps(text, _orderbook_beside(path))
-    except (ValueError, KeyError, TypeError) as wrong:
+    except (ValueError, KeyError, TypeError, EOFError, zlib.error) as wrong:
         raise NotAFlow(f"{path}: {wrong}") from wrong
     raise NotAFlow(
         f"{path}: expected the name of a *.flow.jsonl or *_message_N.csv file, plain or .gz"

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(settings: Settings, args: argparse.Namespace) -> int:
-    table = _read(args.file.read_text() if args.file.exists() else None, str(args.file))
+    table = _read(_text_of(args.file), str(args.file))
     with Desk(settings.data_dir) as desk:
         before = set(desk.board.symbols())
         changed = _apply(settings, desk, table)
@@ -120,9 +120,16 @@ def _fields(rows: Rows) -> Iterator[dict[str, Any]]:
         yield {name: row[name] for name, _ in Command.fields if row[name]}
 
 
-def _read(text: str | None, name: str) -> dict[str, Any]:
-    if text is None:
-        raise Refused(f"there is no file {name}")
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError as error:
+        raise Refused(f"there is no file {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"cannot read {path}: {error}") from error
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked; the exit status is 0 only when the journal is whole."""
     settings = load()
     folder = settings.data_dir / "journal"
+    if args.limit < 0:
+        raise Refused(f"--limit is {args.limit}; 0 or more are needed")
     if not segments_in(folder):
         raise Refused(f"there is no journal in {folder}")
     action = {"verify": _verify, "dump": _dump, "digest": _digest}[args.action]

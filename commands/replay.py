@@ -146,6 +146,8 @@ def run(
     args: argparse.Namespace, open_venue: Callable[[argparse.Namespace], Venue] = open_venue
 ) -> int:
     """Play the file; 0 only when every check passed."""
+    if args.limit is not None and args.limit < 0:
+        raise Refused(f"--limit is {args.limit}; 0 or more are needed")
     try:
         steps = flows.read(args.file)[: args.limit]
     except (OSError, flows.NotAFlow) as wrong:

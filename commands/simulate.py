@@ -10,6 +10,7 @@ As `python -m commands.simulate` it is a process of the exchange (`market`), for
 
 import argparse
 import json
+import math
 import pathlib
 import sys
 import time
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("--rate", type=_rate, help="orders and cancels a second, 1 to 10000")
     parser.add_argument("--seed", type=int, help="the same seed, the same market")
-    parser.add_argument("--seconds", type=float, default=0.0, help="how long; 0: until stopped")
+    parser.add_argument("--seconds", type=_seconds, default=0.0, help="how long; 0: until stopped")
     parser.add_argument("--symbol", action="append", default=[], help="only here (again for more)")
     parser.add_argument("--offline", action="store_true", help="in this process; prints figures")
     parser.add_argument("--beside", type=pathlib.Path, help="with --offline: a recorded flow")
@@ -217,6 +218,17 @@ def _rate(text: str) -> float:
     if not 1 <= rate <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 1 to 10000")
     return rate
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    # Nothing is later than a NaN: a market would run for ever.
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds, 0 or more")
+    return seconds
 
 
 def _rate_of(settings: Settings, args: argparse.Namespace) -> float:
