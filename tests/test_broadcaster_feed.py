@@ -186,36 +186,6 @@ def test_the_book_ticker_tells_the_best_prices_when_they_change(market, feed):
     ]
 
 
-def _best_bid(market: HandMarket, feed: Feed, qty: int) -> None:
-    with market.command():
-        market.level(BUY, 100, qty)
-    feed.take(market.rows(), NOW_NS)
-
-
-def test_prices_that_come_back_are_told_to_who_came_in_between(market):
-    wanted: set[str] = set()
-    feed = _feed(market, wanted)
-    wanted.add("btcusdt@bookTicker")
-    _best_bid(market, feed, 5)
-    assert [one.body.bid for one in feed.quotes(NOW_NS)] == [(100, 5)]
-    wanted.clear()
-    _best_bid(market, feed, 6)
-    assert feed.quotes(NOW_NS) == []
-    wanted.add("btcusdt@bookTicker")
-    _best_bid(market, feed, 5)
-    assert [one.body.bid for one in feed.quotes(NOW_NS)] == [(100, 5)]
-
-
-def test_prices_that_were_told_on_demand_and_are_gone_again_are_told(market, feed):
-    _best_bid(market, feed, 5)
-    _quotes(feed)
-    # The depth of shared memory is ahead of the events: somebody new is told what no tick tells.
-    _best_bid(market, feed, 6)
-    assert feed.current("btcusdt@bookTicker").bid == (100, 6)
-    _best_bid(market, feed, 5)
-    assert [one.body.bid for one in _quotes(feed)] == [(100, 5)]
-
-
 def test_partial_depth_tells_the_best_levels(market, feed):
     with market.command():
         for step in range(30):
