@@ -27,19 +27,19 @@ def run(args: argparse.Namespace) -> int:
     Raises: Refused.
     """
     folder = load().data_dir
-    if args.deed == "list":
-        told: dict[str, object] = {"names": admin_keys.names(folder)}
-    elif not args.name or not args.name.isprintable():
+    if args.deed != "list" and not (args.name and args.name.isprintable()):
         raise Refused(f"admin-key {args.deed} needs a name")
-    else:
-        try:
-            told = {"name": args.name}
-            if args.deed == "create":
-                told["key"] = admin_keys.create(folder, args.name)
-            else:
-                admin_keys.revoke(folder, args.name)
-        except admin_keys.WrongName as error:
-            raise Refused(str(error)) from error
+    told: dict[str, object] = {"name": args.name}
+    try:
+        if args.deed == "list":
+            told = {"names": admin_keys.names(folder)}
+        elif args.deed == "create":
+            told["key"] = admin_keys.create(folder, args.name)
+        else:
+            admin_keys.revoke(folder, args.name)
+    except (admin_keys.WrongName, admin_keys.Damaged) as error:
+        raise Refused(str(error)) from error
+    if args.deed != "list":
         audit.note(folder, f"admin key {args.deed}", {"name": args.name}, "done")
     print(
         json.dumps(told)

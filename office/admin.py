@@ -144,7 +144,10 @@ def _on_behalf_of(data_dir: Path, asked: Asked) -> Iterator[None]:
             401,
             "say `Authorization: Bearer KEY` with a key from `openbourse admin-key create NAME`",
         )
-    name = admin_keys.owner(data_dir, key.strip())
+    try:
+        name = admin_keys.owner(data_dir, key.strip())
+    except admin_keys.Damaged as damaged:
+        raise NotServed(503, str(damaged)) from damaged
     if not name:
         raise NotServed(
             401,

@@ -13,6 +13,10 @@ from pathlib import Path
 FILE = "admin_keys.json"
 
 
+class Damaged(ValueError):
+    """The file of the keys cannot be read; who has one is not known."""
+
+
 class WrongName(ValueError):
     """A name that is taken, or that has no key."""
 
@@ -20,7 +24,7 @@ class WrongName(ValueError):
 def create(data_dir: Path, name: str) -> str:
     """Make a key for `name` and return it; it is shown this once.
 
-    Raises: WrongName.
+    Raises: WrongName, Damaged.
     """
     known = _read(data_dir)
     if name in known:
@@ -33,7 +37,7 @@ def create(data_dir: Path, name: str) -> str:
 def revoke(data_dir: Path, name: str) -> None:
     """Make the key of `name` unusable, at once.
 
-    Raises: WrongName.
+    Raises: WrongName, Damaged.
     """
     known = _read(data_dir)
     if name not in known:
@@ -42,12 +46,18 @@ def revoke(data_dir: Path, name: str) -> None:
 
 
 def names(data_dir: Path) -> list[str]:
-    """Return who has a key."""
+    """Return who has a key.
+
+    Raises: Damaged.
+    """
     return sorted(_read(data_dir))
 
 
 def owner(data_dir: Path, key: str) -> str:
-    """Return whose key this is; "" for nobody's."""
+    """Return whose key this is; "" for nobody's.
+
+    Raises: Damaged.
+    """
     asked = _digest(key)
     found = ""
     for name, digest in _read(data_dir).items():
@@ -57,11 +67,23 @@ def owner(data_dir: Path, key: str) -> str:
 
 
 def _read(data_dir: Path) -> dict[str, str]:
+    """Return the digests by name.
+
+    Raises: Damaged.
+    """
     try:
         found: dict[str, str] = json.loads((data_dir / FILE).read_text())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise Damaged(_damaged(data_dir, str(error))) from error
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise Damaged(_damaged(data_dir, "no digests by name"))
     return found
+
+
+def _damaged(data_dir: Path, why: str) -> str:
+    return f"{data_dir / FILE} is damaged ({why}): take it from a backup, or remove it and make new keys"
 
 
 def _write(data_dir: Path, known: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The office: its door over HTTP, the admin API's keys and lines, and the audit trail."""
 
+import argparse
 import http.client
 import json
 import stat
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from commands import Refused, admin_key
 from office import admin, admin_keys
 from office.__main__ import routes
 from office.server import BODY_LIMIT, Door
@@ -64,6 +66,20 @@ def test_without_a_key_nothing_is_done_or_told(door, tmp_path, key):
         headers = {"Authorization": f"Bearer {key}".encode()}
         status, told = ask(door, verb, path, **headers)
         assert (status, "openbourse admin-key create" in told["error"]) == (401, True)
+
+
+@pytest.mark.parametrize("kept", [b"", b"[]", b"{", b'{"erin": 1}', b"\xff"])
+def test_a_damaged_file_of_keys_lets_nobody_in_and_is_told(door, tmp_path, kept, monkeypatch):
+    (tmp_path / admin_keys.FILE).write_bytes(kept)
+    status, told = ask(door, "GET", "/admin/v1/status", key="wrong")
+    assert (status, "admin_keys.json is damaged" in told["error"]) == (503, True)
+    monkeypatch.setenv("OPENBOURSE_DATA_DIR", str(tmp_path))
+    for words in (["list"], ["create", "erin"], ["revoke", "erin"]):
+        parser = argparse.ArgumentParser()
+        admin_key.add_arguments(parser)
+        with pytest.raises(Refused, match=r"is damaged .* remove it and make new keys"):
+            admin_key.run(parser.parse_args(words))
+    assert (tmp_path / admin_keys.FILE).read_bytes() == kept
 
 
 def test_a_revoked_key_is_refused_at_the_next_request(door, tmp_path):
