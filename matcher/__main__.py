@@ -13,6 +13,7 @@ import gc
 # `life.py` collects again.
 gc.disable()
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -21,11 +22,12 @@ from conf.settings import Settings, load
 from matcher.core.engine import Engine
 from matcher.life import Life, ToldToStop, lock_of
 from matcher.loop import open_replicas
+from matcher.recovery import journal_folder
 from matcher.replicas import Receipts, Replicas
 from matcher.spare import wait_behind
 from matcher.standby import stand_by
 from matcher.two_hosts import serve_beside_a_peer
-from runtime import endpoints
+from runtime import endpoints, shared
 from runtime.journal import JournalInUse, JournalLock
 from runtime.replay import JournalReader
 from runtime.segments import CorruptJournal, WrongVersion, segments_in
@@ -37,21 +39,43 @@ _PAUSE_S = 0.02
 
 def serve(service: Service, settings: Settings, *, is_spare: bool = False) -> None:
     """Run the matcher until it is told to stop; a spare, or one that stands by, behind another one first."""
-    _check(settings)
-    life = Life(service, settings)
     try:
-        if settings.matcher.peer:
+        _check(settings)
+        _live(Life(service, settings), is_spare=is_spare)
+    except (BadConfiguration, CorruptJournal, WrongVersion) as error:
+        # Only a person can help; starting again would find the same bytes.
+        _take_back(service, journal_folder(settings.data_dir))
+        raise BadConfiguration(str(error)) from error
+
+
+def _live(life: Life, *, is_spare: bool) -> None:
+    try:
+        if life.settings.matcher.peer:
             serve_beside_a_peer(life)
         elif is_spare:
             _serve_as_spare(life)
         else:
             _serve_one_host(life)
-    except (CorruptJournal, WrongVersion) as error:
-        # Only a person can help; starting again would find the same bytes.
-        raise BadConfiguration(str(error)) from error
     except ToldToStop:
         pass
     life.end()
+
+
+def _take_back(service: Service, folder: Path) -> None:
+    """Show nothing any more of a matcher that died and is not started again, unless another one has its place.
+
+    Its last word was that it takes orders: they would lie in the wire until a person has helped, and be done then.
+    """
+    if not folder.exists():
+        return
+    try:
+        lock = JournalLock(folder)
+    except JournalInUse as in_use:
+        if in_use.holder == os.getpid():
+            shared.withdraw(service.run)
+        return
+    shared.withdraw(service.run)
+    lock.release()
 
 
 def _serve_one_host(life: Life) -> None:
