@@ -56,6 +56,8 @@ STANDS_STILL_NS = 1_000_000_000
 """A matcher whose loop has not turned for so long takes no orders."""
 AHEAD_NS = 1_000_000_000
 """An edge may be a part of a batch ahead of what is shown here; one that stays so has another journal."""
+_FORGOTTEN_NS = 4 * AHEAD_NS
+"""Whoever has not asked again for so long is not waiting to be answered."""
 _FRAMES = 1000
 _WAIT_MS = BEAT_NS // 1_000_000
 
@@ -86,7 +88,10 @@ class Gate:
         """Of every copy that has come; the one that came last is last."""
         # As the ids of requests: who has a number after another one shall not hear what that one asked.
         self._first_number = 1 + secrets.randbelow(endpoints.EDGES)
-        self._ahead_ns: dict[int, int] = {}
+        self._ahead_ns: dict[int, tuple[int, int]] = {}
+        """Of copies that were ahead: since when they have been, and when they were last."""
+        self._turned_away: set[int] = set()
+        """Copies for which there was no number when they last asked."""
         self._beaten_ns = 0
         self.refused_commands = 0
         """Frames with something that no edge may hand in, since the start."""
@@ -143,8 +148,9 @@ class Gate:
             return
         number = self._number_of(asked.copy_id, asked.epoch)
         if not number:
-            self._log.error("one edge too many: %d are connected", len(self._edges))
+            self._turn_away(asked.copy_id)
             return
+        self._turned_away.clear()
         if peer not in self._edges:
             self._log.info("an edge has come %s", facts(number=number, next_seq=asked.next_seq))
         shipment = Shipment(self._source, asked, number)
@@ -156,7 +162,22 @@ class Gate:
             self._ahead_ns.pop(asked.copy_id, None)
             return False
         now_ns = clock.steady_ns()
-        return now_ns - self._ahead_ns.setdefault(asked.copy_id, now_ns) < AHEAD_NS
+        # An old note says nothing of today: one batch ahead, it would be taken for another journal at once.
+        self._ahead_ns = {
+            copy_id: (since_ns, last_ns)
+            for copy_id, (since_ns, last_ns) in self._ahead_ns.items()
+            if now_ns - last_ns < _FORGOTTEN_NS
+        }
+        since_ns, _ = self._ahead_ns.get(asked.copy_id, (now_ns, now_ns))
+        if asked.copy_id in self._ahead_ns or len(self._ahead_ns) < endpoints.EDGES:
+            self._ahead_ns[asked.copy_id] = since_ns, now_ns
+        return now_ns - since_ns < AHEAD_NS
+
+    def _turn_away(self, copy_id: int) -> None:
+        """Say once of an edge that there is no place for it: it asks ten times a second."""
+        if copy_id not in self._turned_away and len(self._turned_away) < endpoints.EDGES:
+            self._turned_away.add(copy_id)
+            self._log.error("one edge too many: %d are connected", len(self._edges))
 
     def _number_of(self, copy_id: int, had: int) -> int:
         """Return the number of an edge, which it keeps while it can; 0: there are too many."""
@@ -248,6 +269,7 @@ def serve(service: Service, settings: Settings) -> None:
             for _ in wire.drain(_FRAMES):
                 pass
             service.beat_with(gate.facts)
+            has_more = False
             continue
         if board.epoch != epoch:
             epoch = board.epoch

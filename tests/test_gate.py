@@ -335,7 +335,7 @@ class Crowd(PrimaryEnd):
         return self.welcomes.pop(peer, 0)
 
 
-def test_an_edge_keeps_its_number_and_none_has_that_of_another(hosts: Hosts) -> None:
+def test_an_edge_keeps_its_number_and_none_has_that_of_another(hosts: Hosts, caplog) -> None:
     crowd = Crowd(hosts.clock)
     gate = Gate(crowd, hosts.orders, LOG)
     gate.begin(hosts.source(), LIFE)
@@ -345,7 +345,10 @@ def test_an_edge_keeps_its_number_and_none_has_that_of_another(hosts: Hosts) -> 
     # A connection made anew is another peer with the same copy.
     assert crowd.say(gate, b"5 again", Frame(Word.ASK, 1, copy_id=5)) == numbers[4]
     # One more only when one has left.
-    assert crowd.say(gate, b"new", Frame(Word.ASK, 1, copy_id=1000)) == 0
+    for _ in range(50):
+        assert crowd.say(gate, b"new", Frame(Word.ASK, 1, copy_id=1000)) == 0
+    told = [one for one in caplog.messages if "one edge too many" in one]
+    assert len(told) == 1, "it asks ten times a second"
     assert crowd.say(gate, b"9", Frame(Word.LEAVE, 1)) == 0
     assert crowd.say(gate, b"new", Frame(Word.ASK, 1, copy_id=1000)) == numbers[8]
     # The next gate leaves it the number that it had, for its requests may still be on their way.
@@ -372,6 +375,17 @@ def test_an_edge_may_be_ahead_by_the_rest_of_a_batch_but_not_for_long(hosts: Hos
     hosts.shown = 1
     with pytest.raises(Diverged):
         hosts.live(2 * AHEAD_NS // MS)
+
+
+def test_one_that_was_ahead_long_ago_may_be_ahead_again_for_a_moment(hosts: Hosts) -> None:
+    asks = [Frame(Word.ASK, hosts.shown + 1, copy_id=one) for one in range(1, 3 * EDGES)]
+    for ask in asks:
+        hosts.say(ask)
+    assert len(hosts.gate._ahead_ns) == EDGES, "no more notes than there can be edges"
+    hosts.clock.now_ns += 3600 * 1000 * MS
+    hosts.say(asks[0])
+    assert hosts.gate.facts()["edges"] == 0, "it was judged by what it said an hour ago"
+    assert list(hosts.gate._ahead_ns) == [1]
 
 
 def test_one_that_keeps_no_copy_is_no_edge(hosts: Hosts) -> None:
