@@ -6,6 +6,7 @@ line that cannot be read. `status`: 0 running, 1 degraded, 3 down.
 
 import argparse
 import importlib
+import itertools
 import json
 import logging
 import os
@@ -36,12 +37,13 @@ from supervision.wishes import Wishes
 
 SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
+_PLACES = ("--config", "--data-dir")
 EXIT_OF_STATE = {"running": 0, "degraded": 1, "down": 3}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Do what the command line says."""
-    words = sys.argv[1:] if argv is None else argv
+    words = _places_first(sys.argv[1:] if argv is None else argv)
     args = _parser(words).parse_args(words)
     _place(args)
     try:
@@ -136,6 +138,23 @@ def show_status(args: argparse.Namespace) -> int:
     return EXIT_OF_STATE[told["state"]]
 
 
+def _places_first(words: list[str]) -> list[str]:
+    """Let --config and --data-dir stand anywhere: the words behind a word do not know them."""
+    places: list[str] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            others += [word, *rest]
+        elif word in _PLACES:
+            places += [word, *itertools.islice(rest, 1)]
+        elif word.startswith(tuple(f"{place}=" for place in _PLACES)):
+            places.append(word)
+        else:
+            others.append(word)
+    return [*others[:1], *places, *others[1:]]
+
+
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="openbourse", description="The stock exchange in a box.", allow_abbrev=False
@@ -169,8 +188,9 @@ def _word(places: Any, name: str, summary: str) -> argparse.ArgumentParser:
     one: argparse.ArgumentParser = places.add_parser(
         name, help=summary, description=summary, allow_abbrev=False, conflict_handler="resolve"
     )
-    one.add_argument("--config", type=Path, help="a TOML file of settings (conf/exchange.toml)")
-    one.add_argument("--data-dir", type=Path, help="where everything is kept (data)")
+    config, data_dir = _PLACES
+    one.add_argument(config, type=Path, help="a TOML file of settings (conf/exchange.toml)")
+    one.add_argument(data_dir, type=Path, help="where everything is kept (data)")
     return one
 
 

@@ -71,3 +71,31 @@ def test_a_market_runs_for_a_time_that_can_end(nowhere, capsys, seconds):
         supervisor.main(["simulate", "--offline", f"--seconds={seconds}"])
     assert end.value.code == 2
     assert f"'{seconds}': expected a number of seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("account", "list", "--data-dir", "DIR"),
+        ("account", "--data-dir", "DIR", "list"),
+        ("--data-dir", "DIR", "account", "list"),
+        ("account", "list", "--data-dir=DIR"),
+        ("account", "key", "list", "--data-dir", "DIR", "--json", "carol"),
+        ("halt", "BTCUSDT", "--data-dir", "DIR"),
+    ],
+)
+def test_the_data_directory_may_be_said_anywhere(nowhere, capsys, words):
+    place = nowhere / "elsewhere"
+    place.mkdir()
+    supervisor.main([word.replace("DIR", str(place)) for word in words])
+    assert f"the exchange on {place} is not running" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [("account", "list", "--data-dir"), ("--data-dir",), ("--config", "x")]
+)
+def test_a_place_without_a_word_or_a_word_without_its_place_is_refused(capsys, words):
+    with pytest.raises(SystemExit) as refused:
+        supervisor.main(list(words))
+    assert refused.value.code == 2
+    assert "openbourse" in capsys.readouterr().err
