@@ -55,6 +55,12 @@ def test_there_are_files_to_look_at():
     assert ROOT / "README.md" in TEXTS
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    # The folders of tests are no packages: pytest would import one of the two under both names.
+    names = [path.name for path in PYTHON if path.name.startswith("test_")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_no_file_is_longer_than_400_lines():
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in PYTHON}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
