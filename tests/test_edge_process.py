@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -119,10 +120,12 @@ class Home:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    found = Host(tmp_path)
-    yield found
-    found.wipe()
+    # The path of a socket may not be as long as a folder of pytest's.
+    with tempfile.TemporaryDirectory() as run:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", run)
+        found = Host(tmp_path)
+        yield found
+        found.wipe()
 
 
 @pytest.fixture
