@@ -22,6 +22,7 @@ from ingress import errors
 from ingress.form import Form
 from ingress.params import MICROSECONDS_FROM
 from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
+from runtime.forwarded import address_of
 
 _WINDOW_LIMIT_MS = 60_000
 _AHEAD_LIMIT_MS = 1_000
@@ -134,13 +135,8 @@ class Key:
             return False
         if not self.networks:
             return True
-        try:
-            found = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        # A door that is open to both families tells an IPv4 address in the clothes of the other.
-        found = getattr(found, "ipv4_mapped", None) or found
-        return any(found in network for network in self.networks)
+        found = address_of(address)
+        return found is not None and any(found in network for network in self.networks)
 
 
 def key_of(row: KeyRow) -> Key:

@@ -37,7 +37,7 @@ class Proxies:
         told = [_text(value) for name, value in headers if _text(name).lower() == _HEADER]
         client = peer
         for entry in reversed(",".join(told).split(",")):
-            address = _address(entry.strip())
+            address = address_of(entry.strip())
             if address is None:
                 break
             client = str(address)
@@ -46,11 +46,12 @@ class Proxies:
         return client
 
     def _look_up(self, address: str) -> bool:
-        found = _address(address)
+        found = address_of(address)
         return found is not None and any(found in network for network in self._networks)
 
 
-def _address(text: str) -> _Address | None:
+def address_of(text: str) -> _Address | None:
+    """Read an address; None when it is none."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
