@@ -14,7 +14,7 @@ from conf.sections import Rest
 from ingress import auth, errors
 from ingress.auth import Key, KeyRing
 from ingress.form import Form
-from ingress.gateway import Answer, Fields, Gateway
+from ingress.gateway import Answer, Fields, Gateway, RawAnswer
 from ingress.history import Pool, Watermark
 from ingress.kept import Kept
 from ingress.limits import Limits
@@ -87,6 +87,15 @@ class Door:
         if not self.views.is_ready():
             raise errors.overloaded()
         return self.gateway.ask(*commands)
+
+    def ask_records(self, records: bytearray, count: int) -> "asyncio.Future[list[RawAnswer]]":
+        """Send commands that are records already (`Gateway.ask_records`), unless the matcher takes none.
+
+        Raises: Refused (-1008); nothing was journaled then. What is refused later lies in the answer.
+        """
+        if not self.views.is_ready():
+            raise errors.overloaded()
+        return self.gateway.ask_records(records, count)
 
     def _teller(self, unit: bytes) -> Teller:
         if unit.upper() not in self._tellers:

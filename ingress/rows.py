@@ -8,6 +8,7 @@ itself: its annotations name exactly these fields.
 import struct
 from collections import namedtuple
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -29,15 +30,17 @@ class Shape(Generic[R]):
         self._blank: dict[str, int | bytes] = blank
         shape: Any = namedtuple(record.__name__, names)  # type: ignore[misc]  # noqa: PYI024
         self._make = shape._make
+        # What _make does, but for its count of the values: that the Struct and the dtype see to.
+        self._made_of: Any = partial(tuple.__new__, shape)
         assert self._struct.size == record.dtype.itemsize, record.__name__
 
     def unpack(self, data: bytes | memoryview) -> list[R]:
         """Read whole records."""
-        return cast("list[R]", list(map(self._make, self._struct.iter_unpack(data))))
+        return list(map(self._made_of, self._struct.iter_unpack(data)))
 
     def from_rows(self, rows: Rows) -> list[R]:
         """Read numpy rows of this record, also with texts as words (`kernel_dtype`)."""
-        return cast("list[R]", list(map(self._make, rows.view(self._record.dtype).tolist())))
+        return list(map(self._made_of, rows.view(self._record.dtype).tolist()))
 
     def from_row(self, row: Rows) -> R:
         """Read one numpy row."""
@@ -56,3 +59,18 @@ class Shape(Generic[R]):
         values.update(fields)
         assert len(values) == len(self._blank), f"unknown field among {sorted(fields)}"
         return self._struct.pack(*values.values())
+
+
+def offset_of(record: type[Record], field: str) -> int:
+    """Return where a field lies in the bytes of a record."""
+    return int(record.dtype.fields[field][1])  # type: ignore[index]
+
+
+def reader_of(record: type[Record], *names: str) -> struct.Struct:
+    """Make what reads some fields of whole records and skips the others; in the record's own order."""
+    assert {*names} <= {name for name, _ in record.fields}, f"unknown field among {names}"
+    codes = (
+        _CODES[width.str] if name in names else f"{width.itemsize}x"
+        for name, width in record.fields
+    )
+    return struct.Struct("<" + "".join(codes))

@@ -127,8 +127,23 @@ def frame_of(record: type[Record], rows: Rows) -> bytes:
     return b"".join((head, rows.view(np.uint8).data if rows.flags.c_contiguous else rows.tobytes()))
 
 
+def frame_around(record: type[Record], records: bytes | bytearray) -> bytes:
+    """Make the same frame of records that are bytes already."""
+    count = len(records) // record.dtype.itemsize
+    return _HEAD.pack(_MAGIC, FORMAT_VERSION, _CODES[record], count) + records
+
+
 def rows_in(record: type[Record], frame: bytes | memoryview) -> Rows:
     """Read a wire frame as rows, without copying.
+
+    Raises: WrongFrame for anything that `frame_of` of the same version did not make.
+    """
+    check_frame(record, frame)
+    return rows_from(record, memoryview(frame)[HEAD_SIZE:])
+
+
+def check_frame(record: type[Record], frame: bytes | memoryview) -> None:
+    """See that the whole records behind a frame's head are what it says, for who reads them without rows.
 
     Raises: WrongFrame for anything that `frame_of` of the same version did not make.
     """
@@ -143,4 +158,3 @@ def rows_in(record: type[Record], frame: bytes | memoryview) -> Rows:
         )
     if len(frame) != HEAD_SIZE + count * record.dtype.itemsize or count == 0:
         raise WrongFrame(f"{count} {record.__name__} records do not fill {len(frame)} bytes")
-    return rows_from(record, memoryview(frame)[HEAD_SIZE:])
