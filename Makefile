@@ -30,6 +30,7 @@ up: .venv/for-use
 
 test: .venv/for-tests
 	$(BIN)/python -m matcher.warm_up
+	$(BIN)/python -m ingress.warm_up
 	$(BIN)/pytest -n 2 --dist loadfile -m "not ($(APART))" $(ARGS)
 	$(BIN)/pytest -n 2 --dist loadfile -m "($(APART)) and not (bench or clients or browser)" $(ARGS)
 	$(BIN)/pytest -m "(clients or browser) and not bench" $(ARGS)

@@ -14,8 +14,9 @@ import msgspec
 
 from ingress import errors, order_entry, orders
 from ingress.door import Asked, Door
-from ingress.gateway import Answer, Fields
+from ingress.gateway import Answer, Fields, events_of
 from ingress.params import Kind, Request, Security, need
+from ingress.plain import ANSWERS, PlainForm
 from ingress.present import Told
 from ingress.requests import CANCEL, PLACE
 
@@ -88,11 +89,41 @@ Waiting = asyncio.Future[Answer] | errors.Refused
 """What an order that was sent waits for, or why it was not sent."""
 
 
-async def place(door: Door, asked: Asked) -> list[Told]:
+async def place(door: Door, asked: Asked) -> list[Told] | bytes:
     """POST /api/v3/batchOrders."""
+    if asked.plain is not None:
+        try:
+            asked.order_counts = door.limits.take_orders(
+                asked.account, asked.plain.count, asked.now_ns
+            )
+        except errors.Refused:
+            # Some of them may still be taken: one by one.
+            asked.values = BATCH.parse(asked.plain.again().fields)
+        else:
+            return await _place_plain(door, asked, asked.plain)
     waiting = [_entered(door, asked, fields) for fields in asked.values["batchOrders"]]
     await _answers(one for _, one in waiting)
-    return [_told(door, asked, values, one) for values, one in waiting]
+    return [_told(door, asked, answer, one) for answer, one in waiting]
+
+
+async def _place_plain(door: Door, asked: Asked, form: PlainForm) -> list[Told] | bytes:
+    """Do it with orders whose records are made already, and that are counted."""
+    try:
+        answers = await door.ask_records(form.records_of(asked.account), form.count)
+    except errors.Refused as refusal:
+        orders.settle(door, asked, form.count, refusal)
+        return [refusal.body()] * form.count
+    events = [one for one in answers if isinstance(one, bytes)]
+    if len(events) == form.count:
+        told = door.plain.tell(b"".join(events), form, asked.teller.unit_ns, as_list=True)
+        if told is not None:
+            orders.settle_plain(door, asked, told)
+            return told.body
+    ended = [one if isinstance(one, errors.Refused) else events_of(one) for one in answers]
+    return [
+        _ended(door, asked, ANSWERS[how], one)
+        for how, one in zip(form.answers.tolist(), ended, strict=True)
+    ]
 
 
 async def cancel(door: Door, asked: Asked) -> list[Told]:
@@ -109,7 +140,7 @@ async def _answers(waiting: Iterable[Waiting]) -> None:
         await asyncio.wait(futures)
 
 
-def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[dict[str, Any], Waiting]:
+def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[str, Waiting]:
     """Send one order on its way: in full frames, with what else leaves in this turn of the event loop."""
     try:
         values = PLACE.parse(fields)
@@ -117,26 +148,32 @@ def _entered(door: Door, asked: Asked, fields: dict[str, str]) -> tuple[dict[str
         instrument = door.views.instrument(values["symbol"])
         command = order_entry.enter(values, instrument, asked.account)
         asked.order_counts = door.limits.take_orders(asked.account, 1, asked.now_ns)
-        return values, door.ask(command)
     except errors.Refused as refusal:
-        return {}, refusal
+        return "", refusal
+    try:
+        return orders.answer_of(values), door.ask(command)
+    except errors.Refused as refusal:
+        orders.settle(door, asked, 1, refusal)
+        return "", refusal
 
 
-def _told(
-    door: Door,
-    asked: Asked,
-    values: dict[str, Any],
-    one: Waiting,
-) -> Told:
+def _told(door: Door, asked: Asked, answer: str, one: Waiting) -> Told:
     if isinstance(one, errors.Refused):
         return one.body()
+    refusal = one.exception()
+    return _ended(
+        door, asked, answer, refusal if isinstance(refusal, errors.Refused) else one.result()
+    )
+
+
+def _ended(door: Door, asked: Asked, answer: str, ended: Answer | errors.Refused) -> Told:
+    """Tell what became of an order that was sent, and give back what that returns."""
+    orders.settle(door, asked, 1, ended)
     try:
-        events = one.result()
-        orders.settle(door, asked, 1, events)
-        return orders.placed(asked, values, events)
+        if isinstance(ended, errors.Refused):
+            raise ended
+        return orders.placed(asked, answer, ended)
     except errors.Refused as refusal:
-        if one.exception() is not None:
-            orders.settle(door, asked, 1, refusal)
         return refusal.body()
 
 

@@ -19,6 +19,7 @@ from ingress.history import Pool, Watermark
 from ingress.kept import Kept
 from ingress.limits import Limits
 from ingress.params import Request
+from ingress.plain import PlainForm, PlainOrders
 from ingress.present import MILLISECOND_NS, Teller
 from ingress.timing import Stopwatch
 from ingress.views import Instrument, Views
@@ -34,13 +35,17 @@ TIME_UNITS = {
 
 @dataclass(slots=True)
 class Asked:
-    """One admitted request: who asks, when, and with which values. `order_counts` go to the headers."""
+    """One admitted request: who asks, when, and with which values, or (`plain`) with which plain orders.
+
+    `order_counts` go to the headers.
+    """
 
     values: dict[str, Any]
     account: int
     now_ns: int
     teller: Teller
     order_counts: tuple[int, int] | None = None
+    plain: PlainForm | None = None
 
 
 @dataclass
@@ -63,6 +68,7 @@ class Door:
 
     def __post_init__(self) -> None:
         """Make what is the same for all requests."""
+        self.plain = PlainOrders(self.views)
         self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
 
     def admit(self, request: Request, form: Form, key: Key | None, unit: bytes) -> Asked:
@@ -77,6 +83,8 @@ class Door:
         if request.signed:
             auth.check_time(form.fields, now_ns, self.rest.recv_window_ms)
             auth.check_signature(key, form)
+        if isinstance(form, PlainForm):
+            return Asked({}, key.account, now_ns, teller, plain=form)
         return Asked(request.parse(form.fields), key.account, now_ns, teller)
 
     def ask(self, *commands: Fields) -> "asyncio.Future[Answer]":

@@ -57,6 +57,11 @@ _LAST = int(EventFlag.LAST)
 log = logging.getLogger("ingress")
 
 
+def events_of(answer: bytes) -> Answer:
+    """Read the events of one raw answer."""
+    return _EVENTS.unpack(answer)
+
+
 class Sender(Protocol):
     """The sending end of the orders wire."""
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ingress import errors, order_entry, present, static_checks
+from ingress import errors, order_entry, plain, present, static_checks
 from ingress.door import Asked, Door
-from ingress.gateway import Answer, Fields
+from ingress.gateway import Answer, Fields, events_of
 from ingress.order_entry import text_id
+from ingress.plain import ANSWERS, PlainForm
 from ingress.requests import ACK, ALLOW_FAILURE, CANCEL_ONLY, FULL
 from protocol.terms import CommandFlag, CommandKind, EventKind, OrdType
 
@@ -19,13 +20,43 @@ _TOO_MANY = 429
 _FULL_BY_DEFAULT = (OrdType.MARKET, OrdType.LIMIT)
 
 
-async def place(door: Door, asked: Asked) -> Told:
+async def place(door: Door, asked: Asked) -> Told | bytes:
     """POST /api/v3/order."""
+    if asked.plain is not None:
+        return await _place_plain(door, asked, asked.plain)
     values = asked.values
     order_entry.check(values)
     instrument = door.views.instrument(values["symbol"])
     command = order_entry.enter(values, instrument, asked.account)
-    return placed(asked, values, await entered(door, asked, 1, command))
+    return placed(asked, answer_of(values), await entered(door, asked, 1, command))
+
+
+async def _place_plain(door: Door, asked: Asked, form: PlainForm) -> Told | bytes:
+    """Do the same for an order whose record is made already."""
+    asked.order_counts = door.limits.take_orders(asked.account, 1, asked.now_ns)
+    try:
+        (events,) = await door.ask_records(form.records_of(asked.account), 1)
+    except errors.Refused as refusal:
+        settle(door, asked, 1, refusal)
+        raise
+    if isinstance(events, errors.Refused):
+        settle(door, asked, 1, events)
+        raise events
+    told = door.plain.tell(events, form, asked.teller.unit_ns, as_list=False)
+    if told is None:
+        answer = events_of(events)
+        settle(door, asked, 1, answer)
+        return placed(asked, ANSWERS[form.answers[0]], answer)
+    settle_plain(door, asked, told)
+    return told.body
+
+
+def settle_plain(door: Door, asked: Asked, told: plain.Told) -> None:
+    """Give back what the first fills of plain orders return."""
+    if told.backs:
+        for account, back in told.backs:
+            door.limits.count_orders(account, -back, asked.now_ns)
+        asked.order_counts = door.limits.count_orders(asked.account, 0, asked.now_ns)
 
 
 async def entered(door: Door, asked: Asked, orders: int, *commands: Fields) -> Answer:
@@ -59,15 +90,15 @@ def settle(door: Door, asked: Asked, orders: int, told: Answer | errors.Refused)
     asked.order_counts = door.limits.count_orders(asked.account, back, asked.now_ns)
 
 
-def placed(asked: Asked, values: Mapping[str, Any], events: Answer) -> Told:
-    """Answer a new order from the events of its command.
+def placed(asked: Asked, answer: str, events: Answer) -> Told:
+    """Answer a new order, as ACK, RESULT or FULL, from the events of its command.
 
     Raises: Refused when the matcher rejected it.
     """
     if events[0].kind == EventKind.REJECTED:
         raise present.rejected(events[0])
     order_id = events[0].order_id
-    return present.placed(events, order_id, _answer(values), asked.teller)
+    return present.placed(events, order_id, answer, asked.teller)
 
 
 async def test(door: Door, asked: Asked) -> Told:
@@ -208,7 +239,7 @@ def _halves(asked: Asked, events: Answer, cancel_id: str) -> Told:
         told["cancelResponse"] = present.canceled_all(before, cancel_id, asked.teller)[0]
     if accepted is not None:
         told["newOrderResponse"] = present.placed(
-            events, accepted.order_id, _answer(asked.values), asked.teller
+            events, accepted.order_id, answer_of(asked.values), asked.teller
         )
     if not rejects:
         return told
@@ -271,6 +302,7 @@ def _target(values: Mapping[str, Any], order: str, client: str) -> Fields:
     return fields
 
 
-def _answer(values: Mapping[str, Any]) -> str:
+def answer_of(values: Mapping[str, Any]) -> str:
+    """Say how a new order is to be answered: ACK, RESULT or FULL."""
     default = FULL if values["type"] in _FULL_BY_DEFAULT else ACK
     return str(values.get("newOrderRespType", default))

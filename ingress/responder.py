@@ -15,10 +15,13 @@ import falcon.asgi
 import msgspec
 
 from ingress import auth, errors
+from ingress.batches import BATCH
 from ingress.door import Asked, Door, Operation
 from ingress.form import Form, read_form
 from ingress.heads import Lane, Sender, sender_of
 from ingress.params import Request
+from ingress.plain import PlainOrders
+from ingress.requests import PLACE
 from ingress.timing import begin
 from protocol.board_reads import Unreadable
 from runtime.shared import NotPublished
@@ -28,6 +31,8 @@ Receive = Callable[[], Awaitable[Scope]]
 Respond = Callable[..., Awaitable[None]]
 log = logging.getLogger("ingress")
 _encode = msgspec.json.encode
+_PLAIN = {PLACE: PlainOrders.read_order, BATCH: PlainOrders.read_batch}
+"""How the requests are read that compiled code may do."""
 
 
 class Reply(NamedTuple):
@@ -62,7 +67,9 @@ def answer(
 ) -> Coroutine[Any, Any, Reply]:
     """Do one REST request and make its reply, whatever it is."""
     # A GET has its parameters in the query string alone (API section 1).
-    form = partial(read_form, query, b"" if request.verb == "GET" else body)
+    plain = _PLAIN.get(request)
+    read = partial(plain, door.plain) if plain else read_form
+    form = partial(read, query, b"" if request.verb == "GET" else body)
     return fulfil(door, request, operation, form, sender, address)
 
 

@@ -6,7 +6,7 @@ that the session has logged on with), and writes the answer. Requests do not wai
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -15,10 +15,12 @@ import msgspec
 from conf.sections import Ws
 from ingress import errors, ws_requests
 from ingress.door import TIME_UNITS, Door, Operation
+from ingress.form import Form
 from ingress.gateway import Fields
 from ingress.heads import Sender
 from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
+from ingress.requests import PLACE
 from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
 from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call
@@ -131,7 +133,13 @@ class WsApi:
         opening = session.opening
         sender = Sender(api_key.encode(), opening.unit)
         form = partial(call.form, proved=proved)
+        if request is PLACE:
+            form = partial(self._order, form)
         return await fulfil(self.door, request, operation, form, sender, opening.address)
+
+    def _order(self, form_of: Callable[[], Form]) -> Form:
+        """Read the form of a new order, which may be a plain one."""
+        return self.door.plain.of_fields(form_of())
 
     def _refuse(self, session: Session, refusal: errors.Refused) -> Reply:
         limits, address, now_ns = self.door.limits, session.opening.address, self.door.wall_ns()

@@ -72,6 +72,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         return _at_an_edge(settings), replace(settings, demo=False)
     programs = [
         _kernel(),
+        _lane(),
         _office(),
     ]
     store: tuple[str, ...] = ()
@@ -115,6 +116,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
 def _mirrored(settings: Settings) -> list[Program]:
     """Return the programs of a host that takes its market from another one."""
     return [
+        _lane(),
         Program("mirror", python("broadcaster.mirror")),
         _ingress(settings, "mirror"),
         *_broadcasters(settings),
@@ -134,6 +136,7 @@ def _at_an_edge(settings: Settings) -> list[Program]:
     edge = Program("edge", python("matcher.edge"), needs=("kernel",), renewal=Renewal.PAUSE)
     return [
         _kernel(),
+        _lane(),
         _office(),
         edge,
         _snapshotter("edge"),
@@ -145,6 +148,10 @@ def _at_an_edge(settings: Settings) -> list[Program]:
 def _kernel() -> Program:
     hint = "the first time, and after a change, the core is compiled: up to a minute"
     return Program("kernel", python("matcher.warm_up"), once=True, hint=hint)
+
+
+def _lane() -> Program:
+    return Program("lane", python("ingress.warm_up"), once=True)
 
 
 def _office() -> Program:
@@ -188,7 +195,11 @@ def _matchers(settings: Settings) -> list[Program]:
 def _ingress(settings: Settings, *needs: str) -> Program:
     workers = settings.rest.workers
     return Program(
-        "ingress", python("ingress"), needs=needs, voices=workers, renewal=Renewal.WORKERS
+        "ingress",
+        python("ingress"),
+        needs=("lane", *needs),
+        voices=workers,
+        renewal=Renewal.WORKERS,
     )
 
 

@@ -66,13 +66,18 @@ def test_numbers_that_are_none(client, number):
         assert (answer.status, answer.error[0]) in ((400, -1100), (400, -1108), (400, -1130))
 
 
-def test_an_operation_that_fails_is_told_as_unknown_and_logged(client, monkeypatch, caplog):
-    def fail(self: Door, command: object) -> None:
+@pytest.mark.parametrize(
+    ("way", "more"), [("ask_records", {}), ("ask", {"strategyId": 1})], ids=["plain", "not"]
+)
+def test_an_operation_that_fails_is_told_as_unknown_and_logged(
+    client, monkeypatch, caplog, way, more
+):
+    def fail(*args: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Door, "ask", fail)
+    monkeypatch.setattr(Door, way, fail)
     with caplog.at_level(logging.ERROR):
-        answer = client.order(side="BUY", price="100", quantity="1")
+        answer = client.order(side="BUY", price="100", quantity="1", **more)
     assert (answer.status, answer.error) == (
         500,
         (-1000, "An unknown error occurred while processing the request."),

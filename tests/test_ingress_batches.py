@@ -45,14 +45,17 @@ def test_each_order_is_answered_as_if_it_had_come_alone(client):
     assert answer.headers["x-mbx-order-count-10s"] == "2"
 
 
-def test_all_orders_leave_in_full_frames_in_their_order(client, house):
+@pytest.mark.parametrize(
+    ("more", "frames"), [({}, [50]), ({"strategyId": "1"}, [16, 16, 16, 2])], ids=["plain", "not"]
+)
+def test_all_orders_leave_in_full_frames_in_their_order(client, house, more, frames):
     prices = [str(100 + number) for number in range(50)]
-    orders = [{**LIMIT, "price": price, "quantity": "0.1"} for price in prices]
+    orders = [{**LIMIT, "price": price, "quantity": "0.1", **more} for price in prices]
     answer = batch(client, *orders)
     assert [one["price"] for one in answer.json] == [f"{price}.00000000" for price in prices]
     sent = [rows_in(Command, frame)["price"].tolist() for frame in house.wire.frames]
     assert [one for frame in sent for one in frame] == [int(price) * 100 for price in prices]
-    assert [len(one) for one in sent] == [16, 16, 16, 2]
+    assert [len(one) for one in sent] == frames
 
 
 def test_numbers_count_as_they_were_written(client):

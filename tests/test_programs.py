@@ -77,8 +77,10 @@ def test_a_host_that_takes_orders_for_another_one_matches_and_writes_nothing(
     settings = replace(_settings(1), edge=Edge(source="10.0.0.1:5510"))
     programs, used = table(settings, tmp_path)
     assert [one.name for one in programs] == [
-        "kernel", "office", "edge", "snapshotter", "ingress", "broadcaster",
+        "kernel", "lane", "office", "edge", "snapshotter", "ingress", "broadcaster",
     ]  # fmt: skip
+    [needs] = [one.needs for one in programs if one.name == "ingress"]
+    assert needs == ("lane", "edge")
     assert not used.demo
     # It leaves after those who hear from it.
     assert stop_order(programs) == ["ingress", "broadcaster", "edge"]

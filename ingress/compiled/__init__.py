@@ -24,8 +24,9 @@ NUMBERS = types.Array(types.int64, 1, "C")
 TABLE = types.Array(types.int64, 2, "C")
 COUNT = types.int64
 
-_PLACE = str(code_directory("door", ("protocol", "ingress/compiled"), checked=True))
+PLACE = str(code_directory("door", ("protocol", "ingress/compiled"), checked=True))
 _CHECKED: dict[str, Any] = {"boundscheck": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_BARE = {**_CHECKED, "_nrt": False}
 
 
 def compiled(*arguments: Any) -> Callable[[F], F]:
@@ -39,7 +40,7 @@ def compiled(*arguments: Any) -> Callable[[F], F]:
         if INTERPRETED:
             return function
         # Numba asks for the directory while it decorates; the core has another one.
-        before, config.CACHE_DIR = config.CACHE_DIR, _PLACE
+        before, config.CACHE_DIR = config.CACHE_DIR, PLACE
         try:
             made = njit(COUNT(*arguments), cache=True, **_CHECKED)(function)
         finally:
@@ -53,3 +54,12 @@ def compiled(*arguments: Any) -> Callable[[F], F]:
 def helper(function: F) -> F:
     """Compile a function that only compiled functions call."""
     return function if INTERPRETED else cast("F", njit(**_CHECKED)(function))
+
+
+def bare(function: F) -> F:
+    """Compile a function that only compiled functions call, and that makes and returns no arrays.
+
+    Parts of arrays it may take. References to arrays are not counted in it: with an answer's many short steps
+    that took longer than the steps.
+    """
+    return function if INTERPRETED else cast("F", njit(**_BARE)(function))

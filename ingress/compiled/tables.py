@@ -9,11 +9,15 @@ import numpy.typing as npt
 from ingress.views import Asset, Instrument
 from protocol.layout import text40
 
+Octets = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.int64]
 TEXT_WIDTH: int = text40.__metadata__[0].itemsize  # type: ignore[attr-defined]
 SYMBOL_LENGTH, PRICE_DECIMALS, QTY_DECIMALS, QUOTE = range(4)
 CODE_LENGTH, ASSET_DECIMALS = range(2)
+ACK, RESULT, FULL = range(3)
+"""How an order is to be answered."""
 
 
 class Tables(NamedTuple):
