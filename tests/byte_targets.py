@@ -15,13 +15,17 @@ import numpy as np
 
 from broadcaster import control
 from ingress import batches, errors, requests, ws_message
+from ingress.compiled.tables import tables_of
 from ingress.form import read_form
+from ingress.plain import PlainForm
 from protocol.board import StatusRow
 from protocol.layout import rows_of
 from protocol.records import Command, Event
+from protocol.terms import EventFlag, EventKind, OrdStatus, OrdType
 from runtime import endpoints, market_bus, replica_frames, segments, snapshot
 from runtime.replay import JournalReader
 from runtime.replica_frames import Frame, Word
+from tests.read_orders import PLAIN, VIEWS, agree, of_order
 
 _RECORD = segments.RECORD
 _HEAD = segments.SegmentHead(
@@ -121,6 +125,38 @@ def a_request(data: bytes) -> None:
             continue
 
 
+def plain_orders(data: bytes) -> None:
+    """The same by compiled code, for orders and batches: what it understands, Python reads the same."""
+    query, _, body = data.partition(b"\n")
+    for read, orders_in in (
+        (PLAIN.read_order, lambda fields: [of_order(fields)]),
+        (PLAIN.read_batch, lambda fields: batches.BATCH.parse(fields)["batchOrders"]),
+    ):
+        try:
+            form = read(query, body)
+        except errors.Refused:
+            continue
+        if isinstance(form, PlainForm):
+            agree(form, orders_in(form.again().fields))
+
+
+def plain_answers(data: bytes) -> None:
+    """Events of any content as the answers of plain orders: told or not, but nothing escapes."""
+    names = VIEWS.names()
+    form = PlainForm(
+        {},
+        None,
+        b"",
+        records=bytearray(),
+        answers=np.arange(2, dtype=np.uint8) + 1,
+        tables=tables_of(names.instruments, names.assets),
+        again=lambda: read_form(b"", b""),
+    )
+    whole = len(data) // Event.dtype.itemsize * Event.dtype.itemsize
+    for events in (data, data[:whole]):
+        PLAIN.tell(events, form, 1_000_000, as_list=True)
+
+
 def ws_api(data: bytes) -> None:
     """A message to the WebSocket API, and the orders in it."""
     try:
@@ -142,7 +178,18 @@ def streams(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
-    for one in (journal, journal_batches, a_snapshot, wires, market, a_request, ws_api, streams)
+    for one in (
+        journal,
+        journal_batches,
+        a_snapshot,
+        wires,
+        market,
+        a_request,
+        plain_orders,
+        plain_answers,
+        ws_api,
+        streams,
+    )
 }
 
 
@@ -157,6 +204,9 @@ def _samples() -> dict[str, list[bytes]]:
     commands["seq"] = np.arange(1, 4)
     frame, chain = segments.pack_batch(7, 1, 7, commands.view(np.uint8).data)
     seal, _ = segments.pack_batch(7, 4, chain, b"")
+    taken = rows_of(Event, 2)
+    taken["kind"], taken["flags"], taken["order_id"] = EventKind.ACCEPTED, EventFlag.LAST, 7
+    taken["ord_status"], taken["ord_type"], taken["at_ns"] = OrdStatus.NEW, OrdType.LIMIT, 10**18
     about = Frame(Word.BATCHES, 1, 2, 3, 4, 5, b"body")
     empty = market_bus.frame_of(commands[:0], commands[:0], 5)
     return {
@@ -170,6 +220,13 @@ def _samples() -> dict[str, list[bytes]]:
         ],
         "market": [market_bus.packed(empty), msgspec.msgpack.encode(empty)],
         "a_request": [_QUERY, b"symbol=BTCUSDT\n" + _QUERY, b"batchOrders=" + _BATCH],
+        "plain_orders": [
+            b"\n" + _QUERY.replace(b"%2F", b"/").replace(b"5000.5&", b"5000&"),
+            b"batchOrders="
+            + _BATCH.replace(b"1.5e0", b'"1.5"').replace(b',"x":true', b"")
+            + b"&signature=0",
+        ],
+        "plain_answers": [taken.tobytes()],
         "ws_api": [
             b'{"id":"a","method":"order.place","params":{"symbol":"BTCUSDT","price":1.50,"x":[1,null]}}',
             b'{"id":1,"method":"order.batch","params":{"batchOrders":' + _BATCH + b"}}",
