@@ -217,3 +217,11 @@ def test_a_place_that_cannot_be_had_is_said(door_keys, place, tmp_path):
         MarketDoor(door_keys, place, 10)
     with pytest.raises(NoKeys, match="keys create"):
         MarketDoor(Keys(tmp_path / "nobody"), place, 10)
+
+
+def test_no_public_key_looks_like_an_option(tmp_path, monkeypatch):
+    pairs = iter([(b"-" * 40, b"a" * 40), (b"b" * 40, b"c" * 40)])
+    monkeypatch.setattr("runtime.curve.zmq.curve_keypair", lambda: next(pairs))
+    keys = Keys(tmp_path)
+    assert keys.make() == "b" * 40
+    assert keys.own() == (b"b" * 40, b"c" * 40)
