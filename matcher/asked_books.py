@@ -26,28 +26,38 @@ class AskedBooks:
         self._deep_words = deep_words
         self._queue_words = queue_words
         self._queues_from_ns = 0
+        self._listed = 0
+        self._look_at(0)
 
     def turn(self) -> None:
         """Publish what is due now."""
         listed = int(self._status["instruments"][0])
+        if listed != self._listed:
+            self._look_at(listed)
         # Nearly always nobody asks; counting is the cheapest look at an array.
-        if np.count_nonzero(self._deep_words[:listed]):
-            self._make_deep_snapshots(listed)
-        if np.count_nonzero(self._queue_words[:listed]):
-            self._make_queue_snapshot(listed)
+        if np.count_nonzero(self._deep_asked):
+            self._make_deep_snapshots()
+        if np.count_nonzero(self._queues_asked):
+            self._make_queue_snapshot()
 
-    def _make_deep_snapshots(self, listed: int) -> None:
-        for instrument in np.flatnonzero(self._deep_words[:listed])[:DEEP_A_TURN]:
+    def _look_at(self, listed: int) -> None:
+        """Heed the words of the instruments that there are."""
+        self._listed = listed
+        self._deep_asked = self._deep_words[:listed]
+        self._queues_asked = self._queue_words[:listed]
+
+    def _make_deep_snapshots(self) -> None:
+        for instrument in np.flatnonzero(self._deep_asked)[:DEEP_A_TURN]:
             # Cleared first: what is asked for from here on is asked of the next turn.
-            self._deep_words[instrument] = 0
+            self._deep_asked[instrument] = 0
             self._engine.publish_deep(int(instrument))
 
-    def _make_queue_snapshot(self, listed: int) -> None:
+    def _make_queue_snapshot(self) -> None:
         began_ns = clock.steady_ns()
         if began_ns < self._queues_from_ns:
             return
-        instrument = int(np.flatnonzero(self._queue_words[:listed])[0])
-        self._queue_words[instrument] = 0
+        instrument = int(np.flatnonzero(self._queues_asked)[0])
+        self._queues_asked[instrument] = 0
         self._engine.publish_queues(instrument)
         now_ns = clock.steady_ns()
         self._queues_from_ns = now_ns + QUEUES_SHARE * (now_ns - began_ns)

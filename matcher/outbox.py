@@ -52,19 +52,20 @@ class Outbox:
         """Frames that a full wire did not take, since the start."""
 
     def tell(self, events: Rows) -> None:
-        """Send Event rows of whole commands: one frame to each waiter, then all to everyone else."""
+        """Send Event rows of whole commands: to each waiter its own, then all to everyone else."""
         if not len(events):
             return
         slots = events["reply_to"]
-        # Nearly always all answers go to one waiter; sorting the slots to see that costs as much as a dozen orders.
+        frames = [frame_of(Event, part) for part in whole_commands(events)]
+        # Nearly always all answers go to one waiter, in the frames that are made for everyone else;
+        # sorting the slots to see that costs as much as a dozen orders.
         first = int(slots[0])
         if np.count_nonzero(slots == first) == len(slots):
-            self._reply(first, events)
+            self._reply(first, frames)
         else:
             for slot in np.unique(slots).tolist():
-                self._reply(slot, events[slots == slot])
-        for part in whole_commands(events):
-            frame = frame_of(Event, part)
+                self._reply(slot, [frame_of(Event, events[slots == slot])])
+        for frame in frames:
             if self._events:
                 self.dropped_events += self._events.send(frame) is False
             self._market.send(frame)
@@ -75,7 +76,7 @@ class Outbox:
             if wire:
                 wire.close(linger_ms)
 
-    def _reply(self, slot: int, events: Rows) -> None:
+    def _reply(self, slot: int, frames: list[bytes]) -> None:
         if not 0 < slot < REPLY_SLOTS:
             return
         # The wires stand in the order in which they were used last.
@@ -83,7 +84,8 @@ class Outbox:
         self._waiters[slot] = wire
         if len(self._waiters) > WAITERS_KEPT:
             self._waiters.pop(next(iter(self._waiters))).close(_LINGER_MS)
-        self.dropped_replies += wire.send(frame_of(Event, events)) is False
+        for frame in frames:
+            self.dropped_replies += wire.send(frame) is False
 
 
 def to_waiters(run: Path) -> Callable[[int], Sender]:

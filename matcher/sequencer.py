@@ -19,12 +19,15 @@ from matcher.trading_days import Calendar
 from protocol.layout import Rows, rows_of
 from protocol.records import Command
 from protocol.terms import CommandKind, ListKind
-from runtime.endpoints import WrongFrame, rows_in
+from runtime.endpoints import HEAD_SIZE, WrongFrame, rows_in
 
 TICK_INTERVAL_NS = 250_000_000
 """How often the clock ticks while an instrument is in a call (rule A-2), or again for one due time."""
 _NO_CALENDARS: Mapping[int, Calendar] = MappingProxyType({})
 _LEGS = {ListKind.OCO: 2, ListKind.OTO: 2, ListKind.OTOCO: 3}
+_LIST_KIND = Command.dtype.fields["list_kind"][1]  # type: ignore[index]
+_LIST_KINDS = slice(HEAD_SIZE + _LIST_KIND, None, Command.dtype.itemsize)
+"""Where the kinds of lists stand in a frame."""
 _SAME_IN_ALL_LEGS = [
     "kind", "account", "instrument", "list_kind", "legs", "reply_to", "request_id",
 ]  # fmt: skip
@@ -67,7 +70,8 @@ class Sequencer:
         except WrongFrame:
             self.wrong_frames += 1
             return
-        if np.count_nonzero(rows["list_kind"]):
+        # Bytes of bytes are looked at in half of the time that a field takes.
+        if frame[_LIST_KINDS].count(0) < len(rows):
             rows = _with_whole_lists(rows)
         self._waiting.append(rows)
         self.waiting += len(rows)
@@ -87,6 +91,10 @@ class Sequencer:
         at_ns = max(self._last_ns, now_ns)
         parts = self._due(at_ns, ticks=self._is_tick_due(at_ns))
         room = self._limit
+        if self.waiting <= room:
+            parts += self._waiting
+            self._waiting.clear()
+            self.waiting = 0
         while self._waiting and room > 0:
             rows = self._waiting.popleft()
             end = _end_of_lists(rows, room, at_least_one=room == self._limit)
@@ -140,9 +148,9 @@ class Sequencer:
 def _joined(parts: list[Rows]) -> Rows:
     """Return a writable copy of all parts, one after the other.
 
-    Bytes are joined, for numpy copies structured rows field by field, ten times slower.
+    Their bytes are joined, for numpy copies structured rows field by field, ten times slower.
     """
-    joined = bytearray().join(part.view(np.uint8).data for part in parts)
+    joined = bytearray().join(parts)  # type: ignore[arg-type]
     return np.frombuffer(joined, Command.dtype)
 
 

@@ -42,7 +42,8 @@ class Stages:
         self._batches = meters.count("openbourse_batches_total")
         self._commands = meters.count("openbourse_commands_total")
         self._first_seq = 0
-        self._waited_for = np.zeros(0, np.bool_)
+        self._received_ns = np.zeros(0, np.int64)
+        """Of the batch's commands; 0: nobody waits."""
         self._waiting = 0
         """How many of them somebody waits for."""
         self._journaled_ns = self._matched_ns = 0
@@ -51,12 +52,11 @@ class Stages:
         """Note that a batch is durable now."""
         now_ns = clock.wall_ns()
         at_ns = int(rows["at_ns"][0])
-        received_ns = rows["received_ns"]
-        self._waited_for = received_ns > 0
-        self._waiting = int(np.count_nonzero(self._waited_for))
+        self._received_ns = received_ns = rows["received_ns"]
+        self._waiting = int(np.count_nonzero(received_ns))
         if self._waiting:
             if self._waiting < len(rows):
-                received_ns = received_ns[self._waited_for]
+                received_ns = received_ns[received_ns != 0]
             self._queued.note_all(at_ns - received_ns)
             self._journaled.note(now_ns - at_ns, self._waiting)
         self._sync.note(now_ns - at_ns)
@@ -75,11 +75,12 @@ class Stages:
         """Note that what caused these events can be seen by readers now."""
         if not len(events):
             return
-        first, last = int(events["seq"][0]), int(events["seq"][-1])
+        seqs = events["seq"]
+        first, last = int(seqs[0]), int(seqs[-1])
         self._matched_ns = clock.wall_ns()
         start, end = first - self._first_seq, last + 1 - self._first_seq
-        whole = end - start == len(self._waited_for)
-        waits = self._waiting if whole else int(np.count_nonzero(self._waited_for[start:end]))
+        whole = end - start == len(self._received_ns)
+        waits = self._waiting if whole else int(np.count_nonzero(self._received_ns[start:end]))
         if waits:
             self._matched.note(self._matched_ns - self._journaled_ns, waits)
         self._trail.add(

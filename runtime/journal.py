@@ -176,8 +176,8 @@ class Journal:
         """
         place, count = self._place, len(rows)
         assert rows.dtype == Command.dtype and count
-        assert int(rows["seq"][0]) == place.next_seq
-        assert int(rows["seq"][-1]) == place.next_seq + count - 1
+        seqs = rows["seq"]
+        assert seqs[0] == place.next_seq and seqs[-1] == place.next_seq + count - 1
         if self._is_full(segments.frame_size(count)):
             self._rotate()
             place = self._place
@@ -282,7 +282,7 @@ class Journal:
 
     def _rewrite_head(self, head: SegmentHead) -> None:
         self._write(head.pack(), 0)
-        self._place = replace(self._place, head=head)
+        self._place = self._place._replace(head=head)
 
     def _make_room(self, end: int) -> None:
         """Let zeros lie in the file up to `end`; large frames make their own room.
@@ -294,7 +294,7 @@ class Journal:
             self._write(_ZEROS, self._zeros_until)
             self._zeros_until += AHEAD
 
-    def _write_or_clear(self, frame: bytes) -> None:
+    def _write_or_clear(self, frame: bytearray) -> None:
         """Write a frame at the end; when there is no room leave nothing of it behind.
 
         Raises: JournalFull, JournalBroken.
@@ -311,7 +311,7 @@ class Journal:
             raise
         self._zeros_until = max(self._zeros_until, offset + len(frame))
 
-    def _write(self, content: bytes, offset: int, file: int = 0) -> None:
+    def _write(self, content: bytes | bytearray, offset: int, file: int = 0) -> None:
         rest = memoryview(content)
         while rest:
             try:

@@ -29,6 +29,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
@@ -102,8 +103,7 @@ class SegmentHead:
         return fields + _SUM.pack(xxhash.xxh3_64_intdigest(fields))
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A place between two batches: where the next one starts and what it must say.
 
     `last_offset` is where the batch before it starts, 0 when it is the first of its segment.
@@ -167,14 +167,15 @@ def frame_size(count: int) -> int:
 
 def pack_batch(
     journal_id: int, first_seq: int, chain: int, records: bytes | memoryview
-) -> tuple[bytes, int]:
+) -> tuple[bytearray, int]:
     """Return the bytes of one batch and its checksum; without records it is a seal."""
     fields = _BATCH.pack(journal_id, first_seq, len(records) // RECORD)
     head = fields + _CHECK.pack(_head_check(fields))
-    digest = xxhash.xxh3_64(head, seed=chain)
-    digest.update(records)
-    checksum = digest.intdigest() or 1
-    return b"".join((head, records, _SUM.pack(checksum))), checksum
+    frame = bytearray().join((head, records, bytes(_SUM.size)))
+    end = len(frame) - _SUM.size
+    checksum = xxhash.xxh3_64_intdigest(memoryview(frame)[:end], chain) or 1
+    _SUM.pack_into(frame, end, checksum)
+    return frame, checksum
 
 
 def batch_at(

@@ -65,6 +65,16 @@ def test_each_waiter_hears_its_own_in_one_frame_and_everyone_else_all() -> None:
     assert 0 not in wires.waiters
 
 
+def test_many_answers_to_one_waiter_leave_in_frames_of_whole_commands() -> None:
+    wires = Wires()
+    wires.outbox.tell(events([seq for seq in range(1, FRAME_EVENTS) for _ in range(3)], 7))
+    mine, all_of_it = wires.waiters[7].frames, wires.events.frames
+    assert len(mine) == 3
+    assert numbers(mine) == numbers(all_of_it)
+    assert [frame["seq"][0] for frame in mine[1:]] == [frame["seq"][-1] + 1 for frame in mine[:-1]]
+    assert wires.log == ["reply 7"] * 3 + ["events", "market"] * 3
+
+
 def test_answers_leave_before_the_rest() -> None:
     wires = Wires()
     wires.outbox.tell(events([1, 2], [7, 9]))

@@ -36,10 +36,11 @@ def test_what_is_counted_can_be_read_by_name_and_label(tmp_path):
     assert (histogram.meter, sum(histogram.cells[:-1]), histogram.cells[-1]) == (HISTOGRAM, 2, 6 * MS)  # fmt: skip
 
 
-@pytest.mark.parametrize("count", [0, 1, 10, 1000], ids=["none", "one", "few", "many"])
+@pytest.mark.parametrize("count", [0, 1, 10, 60, 1000], ids=["none", "one", "few", "more", "many"])
 def test_many_durations_at_once_count_as_they_do_one_by_one(tmp_path, count):
     durations = np.array([-5, 0, 1, *BOUNDS_NS, *(bound + 1 for bound in BOUNDS_NS)], np.int64)
-    durations = durations[:count]
+    # Some of them twice.
+    durations = np.append(durations, [*durations[::2], LONGEST_NS + 1])[:count]
     together = Meters(tmp_path, "a", (HISTOGRAM,))
     together.histogram(HISTOGRAM.name, stage="queued").note_all(durations)
     alone = Meters(tmp_path, "b", (HISTOGRAM,))

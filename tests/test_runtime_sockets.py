@@ -68,6 +68,20 @@ def test_a_full_wire_does_not_take_the_frame_and_does_not_wait(here: str) -> Non
     push.close()
 
 
+def test_a_wire_that_was_full_takes_frames_again_once_there_is_room(here: str) -> None:
+    push = Push(5)
+    push.connect(here)
+    taken = [push.send(bytes([number])) for number in range(8)]
+    assert taken.count(False) == 3
+    pull = Pull(5)
+    pull.bind(here)
+    assert gather(pull, 5) == [bytes([number]) for number in range(5)]
+    until(lambda: push.send(b"late"))
+    assert gather(pull, 1) == [b"late"]
+    pull.close()
+    push.close()
+
+
 def test_draining_takes_what_is_there_up_to_the_limit(here: str) -> None:
     pull, push = Pull(100), Push(100)
     pull.bind(here)
