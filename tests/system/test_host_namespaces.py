@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,13 +21,28 @@ from tests.valkey_fixture import Valkey
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 HOME, EDGE = "10.213.77.1", "10.213.77.2"
-_numbers = itertools.count(os.getpid() % 10_000)
+_numbers = itertools.count()
+_NAME = re.compile(r"\bob(\d+)-\d+\b")
 
 
 def ip(*words: str) -> str:
     """Run `ip`; what it says when it fails."""
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else ""
+
+
+def sweep() -> None:
+    """Take away the namespaces of tests that were killed: two with one address would hear nothing."""
+    told = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False)
+    for left in _NAME.finditer(told.stdout):
+        if not Path(f"/proc/{left[1]}").exists():
+            take_away(left[0])
+
+
+def take_away(name: str) -> None:
+    """Remove a namespace, and with it the wire to it."""
+    ip("netns", "del", name)
+    ip("link", "del", name)
 
 
 class NotAllowed(Exception):
@@ -41,7 +57,8 @@ def joined(home: str = HOME, edge: str = EDGE) -> Iterator[str]:
     """
     if shutil.which("ip") is None:
         raise NotAllowed("iproute2 is not installed: there is no `ip`")
-    name = f"ob{next(_numbers)}"
+    sweep()
+    name = f"ob{os.getpid()}-{next(_numbers)}"
     if why := ip("netns", "add", name):
         raise NotAllowed(f"this machine allows no network namespaces: {why}")
     try:
@@ -58,8 +75,7 @@ def joined(home: str = HOME, edge: str = EDGE) -> Iterator[str]:
                 raise NotAllowed(f"this machine allows no wire between namespaces: {why}")
         yield name
     finally:
-        ip("netns", "del", name)
-        ip("link", "del", name)
+        take_away(name)
 
 
 @pytest.fixture
@@ -170,3 +186,19 @@ def test_a_wire_that_is_pulled_and_put_back_leaves_the_books_right(
     with connect(url, compression=None, proxy=None) as client:
         hosts.trade(1)
         assert json.loads(client.recv(timeout=PATIENCE_S))["s"] == SYMBOL
+
+
+def test_the_namespaces_of_killed_tests_are_taken_away() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    left, used = f"ob{child.pid}-0", f"ob{os.getpid()}-99"
+    if why := ip("netns", "add", left):
+        pytest.skip(f"this machine allows no network namespaces: {why}")
+    ip("netns", "add", used)
+    try:
+        sweep()
+        assert ip("netns", "exec", left, "true")
+        assert not ip("netns", "exec", used, "true")
+    finally:
+        take_away(left)
+        take_away(used)
