@@ -149,6 +149,9 @@ class WsConnection(WebSocket):
         else:
             self._control()
 
+    def _take_text(self, data: bytes) -> None:
+        self._receive(data)
+
     def _control(self) -> None:
         second = int(self._loop.time())
         if second != self._second:
