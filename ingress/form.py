@@ -63,7 +63,7 @@ def _read_part(part: bytes, fields: dict[str, str]) -> tuple[str | None, bytes]:
     text = _text(payload)
     if "%" in text or "+" in text:
         _add_pairs(text.split("&"), fields, plain=False)
-        return _sealed(_text(signature)), payload
+        return seal_in(_text(signature)), payload
     pairs = text.count("&") + 1
     found_pairs = parse_query_string(text, keep_blank=True, csv=False)
     if len(found_pairs) == pairs <= PARAM_LIMIT:
@@ -71,7 +71,7 @@ def _read_part(part: bytes, fields: dict[str, str]) -> tuple[str | None, bytes]:
         fields.update(found_pairs)  # type: ignore[arg-type]
     else:
         _add_pairs(text.split("&"), fields, plain=True)
-    return _sealed(_text(signature)), payload
+    return seal_in(_text(signature)), payload
 
 
 def _read_unusual(part: bytes, fields: dict[str, str]) -> tuple[str | None, bytes]:
@@ -85,7 +85,7 @@ def _read_unusual(part: bytes, fields: dict[str, str]) -> tuple[str | None, byte
     _add_pairs(kept, fields, plain="%" not in text and "+" not in text)
     if not signatures:
         return None, part
-    return _sealed(signatures[0].partition("=")[2]), "&".join(kept).encode()
+    return seal_in(signatures[0].partition("=")[2]), "&".join(kept).encode()
 
 
 def _add_pairs(pairs: list[str], fields: dict[str, str], *, plain: bool) -> None:
@@ -102,7 +102,7 @@ def _add_pairs(pairs: list[str], fields: dict[str, str], *, plain: bool) -> None
             fields[name] = value
 
 
-def _sealed(signature: str) -> str:
+def seal_in(signature: str) -> str:
     """Decode a signature; base64 that was not percent-encoded has its plus signs as they are."""
     return _decoded(signature.replace("+", "%2B")) if "%" in signature else signature
 

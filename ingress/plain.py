@@ -19,7 +19,7 @@ from ingress.compiled.batch_reading import ORDERS_LIMIT
 from ingress.compiled.reading import MARKS, RECORD, TIMESTAMP, WINDOW
 from ingress.compiled.tables import ACK, FULL, RESULT, Octets, Tables, tables_of
 from ingress.compiled.telling import tell
-from ingress.form import Form, read_form
+from ingress.form import Form, read_form, seal_in
 from ingress.order_entry import text_id
 from ingress.rows import offset_of
 from ingress.views import Names, Views
@@ -212,8 +212,11 @@ _TIMES = (("timestamp", 2 * TIMESTAMP), ("recvWindow", 2 * WINDOW))
 
 
 def _parted(query: bytes, body: bytes) -> tuple[bytes, str]:
-    """Part a form of query or body from the signature at its end; nothing, when it is not as clients write it."""
+    """Part a form of query or body from the signature at its end; nothing, when it is not as clients write it.
+
+    Raises: Refused (-1100).
+    """
     payload, found, signature = (body or query).rpartition(_SEAL)
-    if not found or (body and query) or not signature.isascii() or b"%" in signature:
+    if not found or (body and query) or not signature.isascii() or b"&" in signature:
         return b"", ""
-    return (b"", "") if b"&" in signature else (payload, signature.decode())
+    return payload, seal_in(signature.decode())

@@ -54,6 +54,12 @@ def test_a_plain_order_is_read_as_python_reads_it(order, where):
     agree(read, [order])
 
 
+@pytest.mark.parametrize("seal", ["00ff", "aB%2B%2F%3D", "aB+/=", "%41", ""])
+def test_a_signature_of_any_spelling_is_read_as_python_reads_it(seal):
+    form = f"{urlencode({**LIMIT, **TIMES})}&signature={seal}".encode()
+    agree(PLAIN.read_order(b"", form), [LIMIT])
+
+
 @pytest.mark.parametrize("spaces", [None, (",", ":")], ids=["spaces", "tight"])
 @pytest.mark.parametrize("escape", [quote_plus, quote, str], ids=["plus", "percent", "raw"])
 def test_a_batch_of_plain_orders_is_read_as_python_reads_it(spaces, escape):
@@ -149,7 +155,8 @@ def test_json_that_is_not_plain_is_left_to_python(text):
         (urlencode(LIMIT) + "&signature=1" + SEAL).encode(),
         b"signature=1" + SEAL.encode(),
         (urlencode(LIMIT) + "&timestamp=1%20" + SEAL).encode(),
-        (urlencode(LIMIT) + "&signature=%41").encode(),
+        (urlencode(LIMIT) + "&signature=%FF").encode(),
+        (urlencode(LIMIT) + "&signature=1&signature=%41").encode(),
         (urlencode(LIMIT) + "&batchOrders=1" + SEAL).encode(),
     ],
 )
