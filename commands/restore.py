@@ -26,6 +26,8 @@ from writer.keys import take_in
 from writer.migrate import WrongSchema, migrate
 from writer.store import Connection, Lost, Store, connect, lost_when_broken
 
+_TOLD = ("seq", "event_seq", "digest", "made_at")
+"""What a manifest says of the exchange, beside its files."""
 _START_S = 60.0
 
 
@@ -81,7 +83,7 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
             (draft / name).rename(folder / name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    state = {name: manifest[name] for name in ("seq", "event_seq", "digest", "made_at")}
+    state = {name: manifest[name] for name in _TOLD}
     return {**state, "api_keys": keys}
 
 
@@ -93,6 +95,8 @@ def _checked_manifest(source: Path) -> dict[str, Any]:
         raise Refused(f"{source} holds no backup: {MANIFEST} cannot be read ({error})") from error
     if version != VERSION:
         raise Refused(f"the backup has version {version}, this program reads {VERSION}")
+    if lacking := [name for name in _TOLD if name not in manifest]:
+        raise Refused(f"the manifest does not say {' and '.join(lacking)}: it is no backup's own")
     for name, digest in files.items():
         path = source / name
         if ".." in Path(name).parts or Path(name).is_absolute():

@@ -119,7 +119,12 @@ class Session:
         except Unsure:
             raise errors.disconnected() from None
         # While it waited, the client may have gone, or have asked the same again.
-        self._check_room(account)
+        try:
+            self._check_room(account)
+        except errors.Refused:
+            if not self._listens_to(account):
+                self._events.unsubscribe(account, self)
+            raise
         if self._closed:
             self._events.unsubscribe(account, self)
         number = self._next_id
@@ -168,8 +173,11 @@ class Session:
             self._events.unsubscribe(one.account, self)
         self._subscriptions.clear()
 
+    def _listens_to(self, account: int) -> bool:
+        return any(one.account == account for one in self._subscriptions.values())
+
     def _check_room(self, account: int) -> None:
-        if any(one.account == account for one in self._subscriptions.values()):
+        if self._listens_to(account):
             raise errors.Refused(-2035, "User Data Stream subscription already active.")
         full = len(self._subscriptions) >= SUBSCRIPTIONS_LIMIT
         if full or self._next_id >= SUBSCRIPTION_IDS:

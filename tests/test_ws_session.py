@@ -200,6 +200,20 @@ async def test_the_numbers_of_a_connection_come_to_an_end():
 
 
 @played
+async def test_nothing_listens_for_a_subscription_that_was_one_too_many():
+    async with ws_house() as house, house.client() as client:
+        await client.ask("ping")
+        (one,) = house.state.connections
+        session, listeners = one._session, one._session._events._listeners
+        session._next_id = SUBSCRIPTION_IDS - 1
+        asked = (session.subscribe(account, "key", own=False) for account in (1, 2))
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert told[0] == {"subscriptionId": SUBSCRIPTION_IDS - 1}
+        assert told[1].code == -2042
+        assert list(listeners) == [1]
+
+
+@played
 async def test_unsubscribing_without_a_number_ends_all_and_each_says_so():
     async with ws_house() as house, house.client() as client:
         await client.signed("userDataStream.subscribe.signature")

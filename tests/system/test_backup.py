@@ -91,7 +91,9 @@ def test_no_backup_goes_over_another(venue, saved):
     assert (done.returncode, "is not empty" in done.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("what", ["damaged", "missing", "no manifest", "outside", "version"])
+@pytest.mark.parametrize(
+    "what", ["damaged", "missing", "no manifest", "outside", "version", "no digest"]
+)
 def test_a_backup_that_is_not_whole_is_refused_and_leaves_nothing(venue, saved, tmp_path, what):
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)
@@ -107,6 +109,9 @@ def test_a_backup_that_is_not_whole_is_refused_and_leaves_nothing(venue, saved, 
         (copy / "manifest.json").unlink()
     elif what == "outside":
         manifest["files"]["../elsewhere"] = "0"
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+    elif what == "no digest":
+        del manifest["digest"]
         (copy / "manifest.json").write_text(json.dumps(manifest))
     else:
         (copy / "manifest.json").write_text(json.dumps(manifest | {"version": 99}))
