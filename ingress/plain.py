@@ -8,14 +8,22 @@ place where those are told. What it does understand means the same in both ways;
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from ingress.compiled import batch_reading, reading
+from ingress.compiled import batch_reading, message_reading, reading
 from ingress.compiled.batch_reading import ORDERS_LIMIT
+from ingress.compiled.message_reading import (
+    API_KEY,
+    ID,
+    MESSAGE_MARKS,
+    PAYLOAD,
+    PAYLOAD_LIMIT,
+    SIGNATURE,
+)
 from ingress.compiled.reading import MARKS, RECORD, TIMESTAMP, WINDOW
 from ingress.compiled.tables import ACK, FULL, RESULT, Octets, Tables, tables_of
 from ingress.compiled.telling import tell
@@ -82,9 +90,11 @@ class PlainOrders:
         self._rows = np.zeros(ORDERS_LIMIT * RECORD, np.uint8)
         self._words = self._rows.view(np.int64)
         self._records = memoryview(self._rows)  # type: ignore[arg-type]
-        self._marks = np.zeros(MARKS, np.int64)
+        self._marks = np.zeros(max(MARKS, MESSAGE_MARKS), np.int64)
         self._found = memoryview(self._marks)  # type: ignore[arg-type]
         self._text = np.zeros(JSON_LIMIT, np.uint8)
+        self._payload = np.zeros(PAYLOAD_LIMIT, np.uint8)
+        self._signed = memoryview(self._payload)  # type: ignore[arg-type]
         self._answers = np.zeros(ORDERS_LIMIT, np.uint8)
         self._out = np.zeros(OUT_LIMIT, np.uint8)
         self._told = memoryview(self._out)  # type: ignore[arg-type]
@@ -135,8 +145,48 @@ class PlainOrders:
         answers = self._answers[:count].copy()
         return self._form(self._sealed(payload, signature), count, answers, again)
 
+    def read_message(
+        self, message: bytes, again: Callable[[], Form]
+    ) -> tuple[bytes, str, PlainForm] | None:
+        """Read a message of the WebSocket API that asks for one order; None: it is not plain.
+
+        Returns its id as JSON, the key in it ("": none) and the form.
+        """
+        tables = self._known()
+        if tables is None or not message:
+            return None
+        answer = message_reading.read_message(
+            message,
+            tables.symbols,
+            tables.instruments,
+            self._rows,
+            self._words,
+            self._marks,
+            self._payload,
+        )
+        if answer < 0:
+            return None
+        found = self._found.tolist()
+        signature, payload = None, b""
+        if length := found[2 * SIGNATURE + 1]:
+            at = found[2 * SIGNATURE]
+            signature = message[at : at + length].decode()
+            payload = bytes(self._signed[: found[2 * PAYLOAD + 1]])
+        form = PlainForm(
+            _times(message, found),
+            signature,
+            payload,
+            records=self._made(1),
+            answers=_ONE[answer],
+            tables=tables,
+            again=again,
+        )
+        at, key_at = found[2 * ID], found[2 * API_KEY]
+        id_ = message[at : at + found[2 * ID + 1]]
+        return id_, message[key_at : key_at + found[2 * API_KEY + 1]].decode(), form
+
     def of_fields(self, form: Form) -> Form:
-        """Return the same form as one of a plain order, if it is one: for parameters that came as JSON."""
+        """Return the same form as one of a plain order, if it is one: for parameters out of JSON that is not plain."""
         fields = form.fields
         text = "&".join([f"{name}={value}" for name, value in fields.items()]).encode()
         tables = self._known()
@@ -179,36 +229,44 @@ class PlainOrders:
         return self._tables
 
     def _sealed(self, payload: bytes, signature: str) -> Form:
-        """Return the form that the marks tell of, with those of its fields that admission asks for."""
-        fields: dict[str, str] = {}
-        found = self._found
-        for name, at in _TIMES:
-            if length := found[at + 1]:
-                fields[name] = payload[found[at] : found[at] + length].decode()
-        return Form(fields, signature, payload)
+        """Return the form that the marks tell of."""
+        return Form(_times(payload, self._found), signature, payload)
 
     def _form(
         self, form: Form, count: int, answers: Octets, again: Callable[[], Form]
     ) -> PlainForm:
         """Return the form with the records that were just read."""
-        records = bytearray(self._records[: count * RECORD])
-        for place in range(reading.ID_AT, len(records), RECORD):
-            if not records[place]:
-                made = text_id(None)
-                records[place : place + len(made)] = made
         return PlainForm(
             form.fields,
             form.signature,
             form.payload,
             form.proved,
-            records=records,
+            records=self._made(count),
             answers=answers,
             tables=self._tables,
             again=again,
         )
 
+    def _made(self, count: int) -> bytearray:
+        """Return the records that were just read, each with a text id."""
+        records = bytearray(self._records[: count * RECORD])
+        for place in range(reading.ID_AT, len(records), RECORD):
+            if not records[place]:
+                made = text_id(None)
+                records[place : place + len(made)] = made
+        return records
+
 
 _TIMES = (("timestamp", 2 * TIMESTAMP), ("recvWindow", 2 * WINDOW))
+
+
+def _times(text: bytes, marks: Sequence[int]) -> dict[str, str]:
+    """Return those of the marked fields that admission asks for."""
+    fields: dict[str, str] = {}
+    for name, at in _TIMES:
+        if length := marks[at + 1]:
+            fields[name] = text[marks[at] : marks[at] + length].decode()
+    return fields
 
 
 def _parted(query: bytes, body: bytes) -> tuple[bytes, str]:

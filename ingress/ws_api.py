@@ -20,10 +20,11 @@ from ingress.gateway import Fields
 from ingress.heads import Sender
 from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
+from ingress.plain import PlainForm
 from ingress.requests import PLACE
 from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
-from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call
+from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call, read_plain
 from ingress.ws_session import LoggedOn, Opening, Session
 from protocol.records import ALL_INSTRUMENTS
 from protocol.terms import CommandKind
@@ -73,7 +74,7 @@ class WsApi:
         limits = session.opening.returns_limits
         id_ = NO_ID
         try:
-            call = read_call(message)
+            call = read_plain(self.door.plain, message) or read_call(message)
             id_ = call.id
             limits = call.returns_limits(usually=limits)
             reply = await self._reply(session, call)
@@ -139,7 +140,8 @@ class WsApi:
 
     def _order(self, form_of: Callable[[], Form]) -> Form:
         """Read the form of a new order, which may be a plain one."""
-        return self.door.plain.of_fields(form_of())
+        form = form_of()
+        return form if isinstance(form, PlainForm) else self.door.plain.of_fields(form)
 
     def _refuse(self, session: Session, refusal: errors.Refused) -> Reply:
         limits, address, now_ns = self.door.limits, session.opening.address, self.door.wall_ns()

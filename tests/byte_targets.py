@@ -25,7 +25,7 @@ from protocol.terms import EventFlag, EventKind, OrdStatus, OrdType
 from runtime import endpoints, market_bus, replica_frames, segments, snapshot
 from runtime.replay import JournalReader
 from runtime.replica_frames import Frame, Word
-from tests.read_orders import PLAIN, VIEWS, agree, of_order
+from tests.read_orders import PLAIN, VIEWS, agree, agree_on_message, of_order
 
 _RECORD = segments.RECORD
 _HEAD = segments.SegmentHead(
@@ -34,6 +34,10 @@ _HEAD = segments.SegmentHead(
 _QUERY = (
     b"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=50000.5&newClientOrderId=a%2Fb"
     b"&timestamp=1764400000000&recvWindow=5000.5&signature=00ff"
+)
+_MESSAGE = (
+    b'{"id":1,"method":"order.place","params":{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC",'
+    b'"quantity":"0.01","price":50000,"newClientOrderId":"a","timestamp":1764400000000,"apiKey":"k","signature":"0"}}'
 )
 _BATCH = b'[{"symbol":"BTCUSDT","side":"SELL","type":"MARKET","quantity":1.5e0,"x":true}]'
 
@@ -158,7 +162,8 @@ def plain_answers(data: bytes) -> None:
 
 
 def ws_api(data: bytes) -> None:
-    """A message to the WebSocket API, and the orders in it."""
+    """A message to the WebSocket API, and the orders in it; what compiled code understands, Python reads the same."""
+    agree_on_message(data)
     try:
         call = ws_message.read_call(data)
         batches.BATCH.parse(call.form(proved=False).fields)
@@ -229,6 +234,7 @@ def _samples() -> dict[str, list[bytes]]:
         "plain_answers": [taken.tobytes()],
         "ws_api": [
             b'{"id":"a","method":"order.place","params":{"symbol":"BTCUSDT","price":1.50,"x":[1,null]}}',
+            _MESSAGE,
             b'{"id":1,"method":"order.batch","params":{"batchOrders":' + _BATCH + b"}}",
         ],
         "streams": [

@@ -7,6 +7,7 @@ from ingress.plain import ANSWERS, PlainForm, PlainOrders
 from ingress.requests import PLACE
 from ingress.rows import Shape
 from ingress.views import Views
+from ingress.ws_message import read_call, read_plain
 from protocol.records import Command
 from tests.reference_market import Market
 
@@ -52,6 +53,23 @@ def agree(form: Form, orders: list[dict[str, str]]) -> None:
     assert (form.payload, form.signature) == (again.payload, again.signature)
     for name in ("timestamp", "recvWindow"):
         assert form.fields.get(name) == again.fields.get(name)
+
+
+def agree_on_message(message: bytes) -> bool:
+    """Check the same for a message of the WebSocket API; tell whether it was read as plain."""
+    call = read_plain(PLAIN, message)
+    if call is None:
+        return False
+    python = read_call(message)
+    assert (call.id, call.method) == (python.id, python.method.removeprefix("v3/"))
+    assert call.fields.get("apiKey") == python.fields.get("apiKey")
+    assert call.returns_limits(usually=True)
+    assert "returnRateLimits" not in python.fields
+    fields = python.form(proved=True).fields
+    form = call.form(proved=True)
+    assert form.proved
+    agree(form, [of_order(fields)])
+    return True
 
 
 def of_order(fields: dict[str, str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ from protocol.terms import CommandKind, OrdType, Side, StpMode, TimeInForce
     WINDOW,
     BATCH,
 ) = range(12)
-_NAMES = (
+FIELD_NAMES = (
     "symbol",
     "side",
     "type",
@@ -57,41 +57,42 @@ _NAMES = (
 )
 OF_ORDER = TIMESTAMP
 """The fields before this one are an order's own."""
-MARKS = 2 * len(_NAMES)
+MARKS = 2 * len(FIELD_NAMES)
 """Numbers of `marks`: where the value of each field begins, and how long it is (0: not sent)."""
 RECORD = Command.dtype.itemsize
-_DIGITS = 18
+DIGITS = 18
 """Numbers of more digits than this may not fit into 63 bits: Python looks."""
 _PLACES = 20
 """A decimal number may have so many digits behind its point, as in `params.DECIMAL`."""
 
 
-def _spelled(words: Iterable[str]) -> tuple[Octets, Numbers]:
+def spelled(words: Iterable[str]) -> tuple[Octets, Numbers]:
     """Write words as rows of bytes, and their lengths."""
     texts = [word.encode() for word in words]
     rows = np.frombuffer(b"".join(text.ljust(TEXT_WIDTH, b"\0") for text in texts), np.uint8)
     return rows.reshape(len(texts), TEXT_WIDTH), np.array([len(text) for text in texts], np.int64)
 
 
-def _values(words: Iterable[int]) -> Numbers:
+def values_of(words: Iterable[int]) -> Numbers:
+    """Write what words stand for."""
     return np.array([int(word) for word in words], np.int64)
 
 
 _ORD_TYPES = (OrdType.LIMIT, OrdType.MARKET, OrdType.LIMIT_MAKER)
 _TIMES = [one for one in TimeInForce if one is not TimeInForce.GTD]
 _MODES = [one for one in StpMode if one]
-NAME, NAME_LENGTH = _spelled(_NAMES)
-NAME_VALUE = _values(range(len(_NAMES)))
-_SIDE, _SIDE_LENGTH = _spelled(one.name for one in Side)
-_SIDE_VALUE = _values(Side)
-_TYPE, _TYPE_LENGTH = _spelled(one.name for one in _ORD_TYPES)
-_TYPE_VALUE = _values(_ORD_TYPES)
-_TIME, _TIME_LENGTH = _spelled(one.name for one in _TIMES)
-_TIME_VALUE = _values(_TIMES)
-_MODE, _MODE_LENGTH = _spelled(one.name for one in _MODES)
-_MODE_VALUE = _values(_MODES)
-_ANSWER, _ANSWER_LENGTH = _spelled(("ACK", "RESULT", "FULL"))
-_ANSWER_VALUE = _values((ACK, RESULT, FULL))
+NAME, NAME_LENGTH = spelled(FIELD_NAMES)
+NAME_VALUE = values_of(range(len(FIELD_NAMES)))
+_SIDE, _SIDE_LENGTH = spelled(one.name for one in Side)
+_SIDE_VALUE = values_of(Side)
+_TYPE, _TYPE_LENGTH = spelled(one.name for one in _ORD_TYPES)
+_TYPE_VALUE = values_of(_ORD_TYPES)
+_TIME, _TIME_LENGTH = spelled(one.name for one in _TIMES)
+_TIME_VALUE = values_of(_TIMES)
+_MODE, _MODE_LENGTH = spelled(one.name for one in _MODES)
+_MODE_VALUE = values_of(_MODES)
+_ANSWER, _ANSWER_LENGTH = spelled(("ACK", "RESULT", "FULL"))
+_ANSWER_VALUE = values_of((ACK, RESULT, FULL))
 
 _LIMIT, _MARKET, _LIMIT_MAKER = (int(one) for one in _ORD_TYPES)
 _GTC, _ENTER = int(TimeInForce.GTC), int(CommandKind.ENTER)
@@ -142,7 +143,7 @@ def units(text: Octets, at: int, length: int, decimals: int) -> int:
     while point < length and text[at + point] != _POINT:
         point += 1
     places = length - point - 1
-    if point == 0 or point + decimals > _DIGITS or places == 0 or places > _PLACES:
+    if point == 0 or point + decimals > DIGITS or places == 0 or places > _PLACES:
         return -1
     value = 0
     for place in range(length):
