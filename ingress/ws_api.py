@@ -21,7 +21,7 @@ from ingress.heads import Sender
 from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
 from ingress.plain import PlainForm
-from ingress.requests import PLACE
+from ingress.requests import CANCEL, PLACE
 from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
 from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call, read_plain
@@ -34,6 +34,10 @@ _WEIGHT_OF_NONSENSE = 1
 _CANCEL_PAUSE_S = 0.5
 _CANCEL_S = 60.0
 """An account whose connection was lost is cancelled for so long, until the matcher answers."""
+_ONLY_ASK = frozenset(
+    prefix + request.method for request in (PLACE, CANCEL) for prefix in ("", "v3/")
+)
+"""Methods that wait for the matcher only."""
 _DIALECT_METHODS_NOT = ("system.", "asset.", "capital.", "margin.")
 """Beginnings of names that are REST's alone (the wallet stubs)."""
 
@@ -69,26 +73,38 @@ class WsApi:
         """Return the names of all methods."""
         return [*self._methods, *self._own]
 
-    async def answer(self, session: Session, message: bytes) -> bytes:
-        """Do what one message asks and write the answer, whatever it is."""
-        limits = session.opening.returns_limits
-        id_ = NO_ID
+    def read(self, message: bytes) -> Call | WrongMessage:
+        """Read what one message asks."""
         try:
-            call = read_plain(self.door.plain, message) or read_call(message)
-            id_ = call.id
+            return read_plain(self.door.plain, message) or read_call(message)
+        except WrongMessage as wrong:
+            return wrong
+
+    def only_asks(self, session: Session, call: Call | WrongMessage) -> bool:
+        """Tell whether a request waits for the matcher and for nothing else, as an `Errand` may."""
+        if isinstance(call, WrongMessage) or call.method not in _ONLY_ASK:
+            return False
+        who = session.logged_on
+        api_key = call.fields.get("apiKey") or (who.api_key if who else "")
+        # An unknown key is looked up in the database.
+        return self.door.keys.known(api_key) is not None
+
+    async def answer(self, session: Session, call: Call | WrongMessage) -> bytes:
+        """Do what a message asks and write the answer, whatever it is."""
+        limits = session.opening.returns_limits
+        if isinstance(call, WrongMessage):
+            reply = self._refuse(session, call.refusal)
+        else:
             limits = call.returns_limits(usually=limits)
             reply = await self._reply(session, call)
-        except WrongMessage as wrong:
-            id_ = wrong.id
-            reply = self._refuse(session, wrong.refusal)
         told = self._limits(reply) if limits else None
-        return answer_of(id_, reply, told, self.door.wall_ns())
+        return answer_of(call.id, reply, told, self.door.wall_ns())
 
-    def failed(self, session: Session, message: bytes, error: BaseException) -> bytes:
+    def failed(self, session: Session, call: Call | WrongMessage, error: BaseException) -> bytes:
         """Answer what ended in a bug: the client hears -1000, the log has the rest."""
         log.error("a request over WebSocket failed", exc_info=error)
         reply = self._refuse(session, errors.Refused(*errors.UNKNOWN))
-        return answer_of(read_call(message).id, reply, None, self.door.wall_ns())
+        return answer_of(call.id, reply, None, self.door.wall_ns())
 
     def check_session(self, session: Session) -> list[bytes]:
         """End what was begun with keys that are revoked by now; return what the client is told of it."""

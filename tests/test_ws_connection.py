@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import struct
 from collections.abc import Iterator
 from unittest.mock import patch
@@ -158,6 +159,54 @@ async def test_no_more_requests_are_begun_than_may_be_in_flight():
             assert [one["status"] for one in told].count(504) == 4
             assert sorted(one["id"] for one in told) == list(range(1, 11))
             assert (await client.ask("ping"))["status"] == 200
+
+
+@played
+async def test_orders_that_are_refused_at_once_make_room_for_those_that_wait():
+    with patch("ingress.ws_connection.IN_FLIGHT_LIMIT", 4):
+        async with ws_house() as house:
+            reader, writer = await house.raw()
+            wrong = b'{"id":%d,"method":"order.place","params":{"apiKey":"alice"}}'
+            writer.write(b"".join(masked(Opcode.TEXT, wrong % n) for n in range(100)))
+            writer.write(masked(Opcode.TEXT, PING))
+            heard = await soon(reader.readuntil(ANSWER))
+            ids = [int(n) for n in re.findall(rb'"id":(\d+),"status":400', heard)]
+            assert ids == list(range(100))
+            writer.close()
+
+
+@played
+async def test_requests_are_begun_in_the_order_in_which_they_came():
+    async with ws_house() as house, house.client() as client:
+        order = house.limit(timestamp=house.house.now_ns // 1_000_000)
+        ids = [
+            await client.send("session.logon", house.signed("alice-ed")),
+            await client.send("order.place", order),
+            await client.send("session.logout"),
+            await client.send("order.place", order),
+            await client.send("ping"),
+            await client.send("order.cancel", {**order, "apiKey": "bob"}),
+        ]
+        heard = [await client.hear() for _ in ids]
+        status = {one["id"]: one["status"] for one in heard}
+        assert [status[id_] for id_ in ids] == [200, 200, 200, 401, 200, 400]
+        # Who need not wait for the matcher is answered in the order of asking.
+        assert [one["id"] for one in heard if one["id"] != ids[1]] == [ids[0], *ids[2:]]
+
+
+@pytest.mark.parametrize("method", ["order.place", "openOrders.status"])
+def test_a_bug_is_answered_and_the_connection_lives(method: str):
+    @played
+    async def scenario():
+        async with ws_house() as house, house.client() as client:
+            with patch("ingress.door.auth.check_time", side_effect=ZeroDivisionError):
+                told = await client.signed(method, **house.limit())
+            assert (told["status"], told["error"]["code"]) == (500, -1000)
+            assert (await client.signed("order.place", **house.limit()))["status"] == 200
+            (one,) = house.state.connections
+            assert one._in_flight == 0
+
+    scenario()
 
 
 @pytest.fixture
