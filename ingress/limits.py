@@ -72,8 +72,8 @@ class Limits:
             RateLimit("RAW_REQUESTS", "MINUTE", 5, rest.requests_limit),
         )
 
-    def admit(self, address: str, now_ns: int) -> None:
-        """Let a request of an address in, before anything else is looked at.
+    def admit(self, address: str, now_ns: int) -> int:
+        """Let a request of an address in, before anything else is looked at; return the weight it has used.
 
         Raises: Refused (429 or 418, -1003).
         """
@@ -81,10 +81,12 @@ class Limits:
         until_ns = counts.banned_until(address, now_ns)
         if until_ns:
             raise _banned(until_ns, now_ns)
-        if counts.add(WEIGHT, address, 0, now_ns) >= self._weight_limit:
+        used = counts.add(WEIGHT, address, 0, now_ns)
+        if used >= self._weight_limit:
             self._refuse(address, now_ns, WEIGHT)
         if counts.add(REQUESTS, address, 1, now_ns) > self._requests_limit:
             self._refuse(address, now_ns, REQUESTS)
+        return used
 
     def charge(self, address: str, weight: int, now_ns: int) -> int:
         """Charge weight to an address and return what it used in this minute."""

@@ -52,11 +52,11 @@ async def _place_plain(door: Door, asked: Asked, form: PlainForm) -> Told | byte
 
 
 def settle_plain(door: Door, asked: Asked, told: plain.Told) -> None:
-    """Give back what the first fills of plain orders return."""
-    if told.backs:
-        for account, back in told.backs:
-            door.limits.count_orders(account, -back, asked.now_ns)
-        asked.order_counts = door.limits.count_orders(asked.account, 0, asked.now_ns)
+    """Give back what the first fills of plain orders return; each account stands there once."""
+    for account, back in told.backs:
+        counts = door.limits.count_orders(account, -back, asked.now_ns)
+        if account == asked.account:
+            asked.order_counts = counts
 
 
 async def entered(door: Door, asked: Asked, orders: int, *commands: Fields) -> Answer:

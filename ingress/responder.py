@@ -85,7 +85,7 @@ async def fulfil(
     timing = begin()
     asked: Asked | None = None
     try:
-        door.limits.admit(address, door.wall_ns())
+        used = door.limits.admit(address, door.wall_ns())
         form = form_of()
         key = None
         if request.permission:
@@ -100,8 +100,8 @@ async def fulfil(
         log.warning("shared memory cannot be read: %s", error)
         reply = _refused(door, request, asked, address, errors.disconnected())
     else:
-        weight = 0 if request.free_when_done else request.cost(asked.values)
-        used = door.limits.charge(address, weight, asked.now_ns)
+        if not request.free_when_done:
+            used = door.limits.charge(address, request.cost(asked.values), asked.now_ns)
         body = told if type(told) is bytes else _encode(told)
         reply = Reply(200, body, used, asked.order_counts)
     door.stopwatch.done(timing, reply.status)

@@ -112,14 +112,14 @@ class Views:
         self._of: Mapping[str, Array] | None = None
         self._names: Names | None = None
         self._lives = 0
-        self._ready: Array = np.zeros(1, np.uint32)
+        self._ready = memoryview(np.zeros(1, np.uint32))  # type: ignore[arg-type]
 
     def names(self) -> Names:
         """Return the tables of the matcher's present life. Cost: one word read when they are known."""
         blocks = self._current()
         if self._names is None or blocks is not self._of:
             self._names = Names(self.board)
-            self._ready = blocks["status"]["ready"]
+            self._ready = memoryview(blocks["status"]["ready"])  # type: ignore[arg-type]
             self._of = blocks
             self._lives += 1
         return self._names
@@ -196,7 +196,7 @@ class Views:
     def is_ready(self) -> bool:
         """Tell whether the matcher of the tables last read takes commands."""
         self.names()
-        return int(self._ready[0]) == READY
+        return bool(self._ready[0] == READY)
 
     def life(self) -> int:
         """Return the number of the life of the matcher that takes commands now; 0: there is none."""

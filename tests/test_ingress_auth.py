@@ -1,6 +1,7 @@
 """Who may ask: key, time window, signature, in the dialect's order (API section 2)."""
 
 import base64
+import hmac
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
-from ingress.auth import KeyRow, UnusableKey, key_of
+from ingress.auth import HmacSeal, KeyRow, UnusableKey, key_of
 from tests.reference_market import START_NS
 from tests.rest_house import EVERY_PERMISSION, SECRET, Client, House
 
@@ -225,3 +226,15 @@ def test_a_public_key_that_does_not_fit_its_type_cannot_be_used():
             key_of(row(kind, secret))
     with pytest.raises(UnusableKey):
         key_of(row(ip_list=("nowhere",)))
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 127, 200])
+@pytest.mark.parametrize("payload", [b"", b"symbol=BTCUSDT", b"x" * 1000])
+def test_hmac_signatures_are_those_of_the_standard_library(length, payload):
+    secret = "k" * length
+    seal = HmacSeal(secret)
+    made = hmac.digest(secret.encode(), payload, "sha256")
+    assert seal.fits(made.hex(), payload)
+    assert seal.fits(made.hex().upper(), payload), "the seal can be used again"
+    assert not seal.fits(made.hex(), payload + b"x")
+    assert not HmacSeal(secret + "k").fits(made.hex(), payload)
