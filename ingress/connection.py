@@ -273,8 +273,9 @@ class Connection(HttpToolsProtocol):
             return
         end = b"\r\n" if cycle.keep_alive else _CLOSE
         common = _written(self.server_state.default_headers)
-        head = STATUS_LINE[reply.status], common, reply.head(), _JSON % len(reply.body), end
-        self.transport.write(b"".join((*head, reply.body)))
+        status, body = STATUS_LINE[reply.status], reply.body
+        lines = _JSON % len(body)
+        self.transport.write(b"".join((status, common, reply.head(), lines, end, body)))
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()

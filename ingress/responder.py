@@ -33,6 +33,8 @@ log = logging.getLogger("ingress")
 _encode = msgspec.json.encode
 _PLAIN = {PLACE: PlainOrders.read_order, BATCH: PlainOrders.read_batch}
 """How the requests are read that compiled code may do."""
+_WEIGHT_LINES = b"x-mbx-used-weight: %d\r\nx-mbx-used-weight-1m: %d\r\n"
+_COUNT_LINES = _WEIGHT_LINES + b"x-mbx-order-count-10s: %d\r\nx-mbx-order-count-1d: %d\r\n"
 
 
 class Reply(NamedTuple):
@@ -46,11 +48,12 @@ class Reply(NamedTuple):
 
     def head(self) -> bytes:
         """Write the headers that are ours."""
-        told = b"x-mbx-used-weight: %d\r\nx-mbx-used-weight-1m: %d\r\n"
-        head = told % (self.used_weight, self.used_weight)
-        if self.order_counts is not None:
-            told = b"x-mbx-order-count-10s: %d\r\nx-mbx-order-count-1d: %d\r\n"
-            head += told % self.order_counts
+        # One template for nearly all answers: these lines are written once for every request.
+        weight = self.used_weight
+        if self.order_counts is None:
+            head = _WEIGHT_LINES % (weight, weight)
+        else:
+            head = _COUNT_LINES % (weight, weight, *self.order_counts)
         if self.retry_after_s is not None:
             head += b"retry-after: %d\r\n" % self.retry_after_s
         return head
