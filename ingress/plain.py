@@ -126,20 +126,7 @@ class PlainOrders:
         """
         again = partial(read_form, query, body)
         payload, signature = _parted(query, body)
-        tables = self._known()
-        if not payload or tables is None:
-            return again()
-        symbols, instruments, _, _ = tables
-        count = batch_reading.read_batch(
-            payload,
-            symbols,
-            instruments,
-            self._text,
-            self._rows,
-            self._words,
-            self._answers,
-            self._marks,
-        )
+        count = self._read_batch(payload)
         if count < 0:
             return again()
         answers = self._answers[:count].copy()
@@ -199,6 +186,17 @@ class PlainOrders:
             return form
         return self._form(form, 1, _ONE[answer], lambda: form)
 
+    def batch_of_fields(self, form: Form) -> Form:
+        """Return the same form as one of a batch of plain orders, if it is one: for JSON that came as JSON."""
+        fields = form.fields
+        text = "&".join([f"{name}={value}" for name, value in fields.items()]).encode()
+        # Signs that mean something else in a form, and are in no plain order.
+        odd = text.count(b"&") != len(fields) - 1 or b"%" in text or b"+" in text
+        count = -1 if odd else self._read_batch(text)
+        if count < 0:
+            return form
+        return self._form(form, count, self._answers[:count].copy(), lambda: form)
+
     def tell(self, events: bytes, form: PlainForm, unit_ns: int, *, as_list: bool) -> Told | None:
         """Answer orders from all their events, one order's behind the other's; None: they are not plain."""
         length = tell(
@@ -216,6 +214,21 @@ class PlainOrders:
             return None
         backs = int(self._counts[0])
         return Told(bytes(self._told[:length]), self._backs[:backs].tolist() if backs else [])
+
+    def _read_batch(self, text: bytes) -> int:
+        tables = self._known()
+        if tables is None or not text:
+            return -1
+        return batch_reading.read_batch(
+            text,
+            tables.symbols,
+            tables.instruments,
+            self._text,
+            self._rows,
+            self._words,
+            self._answers,
+            self._marks,
+        )
 
     def _known(self) -> Tables | None:
         """Return the tables of the matcher's present life, None while they cannot be read."""

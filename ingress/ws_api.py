@@ -14,13 +14,14 @@ import msgspec
 
 from conf.sections import Ws
 from ingress import errors, ws_requests
+from ingress.batches import BATCH
 from ingress.door import TIME_UNITS, Door, Operation
 from ingress.form import Form
 from ingress.gateway import Fields
 from ingress.heads import Sender
 from ingress.limits import RateLimit, WsLimits
 from ingress.params import Request
-from ingress.plain import PlainForm
+from ingress.plain import PlainForm, PlainOrders
 from ingress.requests import CANCEL, PLACE
 from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
@@ -34,6 +35,7 @@ _WEIGHT_OF_NONSENSE = 1
 _CANCEL_PAUSE_S = 0.5
 _CANCEL_S = 60.0
 """An account whose connection was lost is cancelled for so long, until the matcher answers."""
+_PLAIN = {PLACE: PlainOrders.of_fields, BATCH: PlainOrders.batch_of_fields}
 _ONLY_ASK = frozenset(
     prefix + request.method for request in (PLACE, CANCEL) for prefix in ("", "v3/")
 )
@@ -150,14 +152,16 @@ class WsApi:
         opening = session.opening
         sender = Sender(api_key.encode(), opening.unit)
         form = partial(call.form, proved=proved)
-        if request is PLACE:
-            form = partial(self._order, form)
+        if plain := _PLAIN.get(request):
+            form = partial(self._plain, plain, form)
         return await fulfil(self.door, request, operation, form, sender, opening.address)
 
-    def _order(self, form_of: Callable[[], Form]) -> Form:
-        """Read the form of a new order, which may be a plain one."""
+    def _plain(
+        self, plain: Callable[[PlainOrders, Form], Form], form_of: Callable[[], Form]
+    ) -> Form:
+        """Read the form of new orders, which may be plain ones."""
         form = form_of()
-        return form if isinstance(form, PlainForm) else self.door.plain.of_fields(form)
+        return form if isinstance(form, PlainForm) else plain(self.door.plain, form)
 
     def _refuse(self, session: Session, refusal: errors.Refused) -> Reply:
         limits, address, now_ns = self.door.limits, session.opening.address, self.door.wall_ns()

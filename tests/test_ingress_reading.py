@@ -184,10 +184,22 @@ def test_fields_that_came_as_json_are_read_as_python_reads_them(order):
     assert (read.again(), read.proved, read.fields) == (form, True, form.fields)
 
 
+def test_a_batch_that_came_as_json_is_read_as_python_reads_it():
+    form = Form({"batchOrders": json.dumps(PLAIN_ORDERS), **TIMES}, "abc", b"signed", proved=True)
+    read = PLAIN.batch_of_fields(form)
+    agree(read, PLAIN_ORDERS)
+    assert (read.again(), read.proved, read.fields) == (form, True, form.fields)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {},
+        {"batchOrders": json.dumps([{**LIMIT, "newClientOrderId": "a%41"}])},
+        {"batchOrders": json.dumps([{**LIMIT, "newClientOrderId": "a+b"}])},
+        {"batchOrders": json.dumps([{**LIMIT, "newClientOrderId": "a&timestamp=1"}])},
+        {"batchOrders": json.dumps([LIMIT]), "x": "1"},
+        {"batchOrders": json.dumps([{**LIMIT, "quantity": 1}])},
         {**LIMIT, "newClientOrderId": "a&newOrderRespType=ACK"},
         {**without(LIMIT, "side"), "newClientOrderId": "a&side=BUY"},
         {**without(LIMIT, "side"), "side=BUY&newClientOrderId": "a"},
@@ -200,6 +212,7 @@ def test_fields_that_came_as_json_are_read_as_python_reads_them(order):
 def test_fields_that_are_not_plain_stay_as_they_are(fields):
     form = Form(fields, None, b"")
     assert PLAIN.of_fields(form) is form
+    assert PLAIN.batch_of_fields(form) is form
 
 
 def test_an_instrument_that_is_added_is_known_by_the_next_life_of_the_tables():
