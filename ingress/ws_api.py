@@ -57,6 +57,9 @@ class WsApi:
     ) -> None:
         self.door = replace(door, limits=limits)
         self.limits = limits
+        weight, ten_seconds, day, *_ = limits.rate_limits
+        self._weight_told = _with_places(weight)
+        self._orders_told = _with_places(ten_seconds, day, weight)
         self.ws = ws
         self.events = events
         self.message_limit = door.rest.max_body_bytes
@@ -176,22 +179,15 @@ class WsApi:
 
     def _limits(self, reply: Reply) -> bytes:
         """Write `rateLimits`: what this request has brought the counts to."""
-        weight, ten_seconds, day, *_ = self.door.limits.rate_limits
-        counted = [(weight, reply.used_weight)]
-        if reply.order_counts is not None:
-            counted = [*zip((ten_seconds, day), reply.order_counts, strict=True), *counted]
-        return b"[%b]" % b",".join([_count(limit, count) for limit, count in counted])
+        if reply.order_counts is None:
+            return self._weight_told % reply.used_weight
+        return self._orders_told % (*reply.order_counts, reply.used_weight)
 
 
-_written: dict[RateLimit, bytes] = {}
-
-
-def _count(limit: RateLimit, count: int) -> bytes:
-    """Write one entry; all but the count is the same every time."""
-    head = _written.get(limit)
-    if head is None:
-        head = _written[limit] = msgspec.json.encode(limit.told())[:-1]
-    return b'%b,"count":%d}' % (head, count)
+def _with_places(*limits: RateLimit) -> bytes:
+    """Write entries of `rateLimits` with a place for the count of each, since all else is the same every time."""
+    entries = [msgspec.json.encode({**limit.told(), "count": 0})[:-2] + b"%d}" for limit in limits]
+    return b"[%b]" % b",".join(entries)
 
 
 def opening_of(query: bytes, address: str) -> Opening:
