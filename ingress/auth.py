@@ -12,7 +12,6 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -29,9 +28,6 @@ _WINDOW_LIMIT_MS = 60_000
 _AHEAD_LIMIT_MS = 1_000
 _KEY_LIMIT = 256
 _HEX_LENGTH = 64
-_BLOCK = 64
-"""SHA-256 takes bytes in blocks of so many."""
-_INNER_PAD, _OUTER_PAD = (bytes(octet ^ pad for octet in range(256)) for pad in (0x36, 0x5C))
 _STRANGERS_LIMIT = 10_000
 _STRANGER_NS = 5_000_000_000
 
@@ -56,19 +52,11 @@ class Seal(Protocol):
 
 
 class HmacSeal:
-    """HMAC-SHA256, written in hexadecimal of either case.
-
-    Source: RFC 2104. The two hashes are begun once, since what a signature costs is mostly the beginning; an object
-    of `hmac` that was begun takes twice as long to copy.
-    """
+    """HMAC-SHA256, written in hexadecimal of either case."""
 
     def __init__(self, secret: str) -> None:
-        key = secret.encode()
-        if len(key) > _BLOCK:
-            key = sha256(key).digest()
-        key = key.ljust(_BLOCK, b"\0")
-        self._inner = sha256(key.translate(_INNER_PAD))
-        self._outer = sha256(key.translate(_OUTER_PAD))
+        # Begun once: what a signature costs is mostly the beginning. (Two hashes of our own would take 1 µs less.)
+        self._begun = hmac.new(secret.encode(), digestmod="sha256")
 
     def fits(self, signature: str, payload: bytes) -> bool:
         """Tell whether the signature was made with this key over exactly these bytes."""
@@ -78,9 +66,8 @@ class HmacSeal:
             sent = bytes.fromhex(signature)
         except ValueError:
             return False
-        inner, made = self._inner.copy(), self._outer.copy()
-        inner.update(payload)
-        made.update(inner.digest())
+        made = self._begun.copy()
+        made.update(payload)
         return hmac.compare_digest(made.digest(), sent)
 
 
