@@ -21,7 +21,7 @@ from ingress.limits import Limits
 from ingress.params import Request
 from ingress.plain import PlainForm, PlainOrders
 from ingress.present import MILLISECOND_NS, Teller
-from ingress.timing import Stopwatch
+from ingress.stopwatch import Stopwatch
 from ingress.views import Instrument, Views
 from protocol.board_reads import DepthView, QueueView
 from runtime.listen_keys import ListenKeys

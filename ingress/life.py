@@ -23,7 +23,7 @@ from ingress.limits import Limits, WsLimits
 from ingress.pages import add_pages
 from ingress.redis_counts import RedisCounts
 from ingress.responder import lane
-from ingress.timing import Stopwatch
+from ingress.stopwatch import Stopwatch
 from ingress.user_events import UserEvents
 from ingress.views import Views
 from ingress.ws_api import WsApi

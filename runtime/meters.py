@@ -74,6 +74,11 @@ class Histogram:
         self._at = at
         self._sum = at + _HISTOGRAM_CELLS - 1
 
+    @property
+    def at(self) -> int:
+        """The cell where it begins."""
+        return self._at
+
     def note(self, duration_ns: int, times: int = 1) -> None:
         """Count one duration, as often as it happened; a clock that went back counts as 0."""
         if not 0 <= duration_ns <= LONGEST_NS:
@@ -114,6 +119,8 @@ class Meters:
             _new_file(run, name, text, 8 * cells) if run else mmap.mmap(-1, HEAD_SIZE + 8 * cells)
         )
         self._cells = memoryview(memory)[HEAD_SIZE:].cast("q")
+        self.numbers: npt.NDArray[np.int64] = np.frombuffer(memory, np.int64, cells, HEAD_SIZE)
+        """The same cells, for compiled code."""
         at = 0
         for one in meters:
             self._places[_key(one.name, one.labels)] = at

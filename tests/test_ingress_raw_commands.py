@@ -9,7 +9,8 @@ from ingress import gateway as module
 from ingress.errors import Refused
 from ingress.gateway import FRAME_COMMANDS, Gateway, RawAnswer
 from ingress.rows import Shape, reader_of
-from ingress.timing import WHOLE, Stopwatch, begin
+from ingress.stopwatch import WHOLE, Stopwatch
+from ingress.timing import begin
 from protocol.layout import rows_from
 from protocol.records import Command, Event
 from protocol.terms import EventFlag
