@@ -8,6 +8,7 @@ who may are in a list of their own, `edges.json`. Like `runtime/sockets.py`, non
 import json
 import os
 import stat
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -242,12 +243,17 @@ def ask(
 ) -> list[bytes] | None:
     """Ask a desk one question; None when no answer came in time, as from who does not know our key."""
     socket = _calling(zmq.REQ, keys, server_key, 1)
+    deadline = time.monotonic() + timeout_s
+    # A key that is refused before the question is sent leaves nobody to send it to: that would wait for ever.
+    socket.sndtimeo = int(timeout_s * 1000)
     try:
         socket.connect(f"tcp://{place}")
         socket.send(what)
-        if not socket.poll(int(timeout_s * 1000), zmq.POLLIN):
+        if not socket.poll(max(0, int((deadline - time.monotonic()) * 1000)), zmq.POLLIN):
             return None
         return socket.recv_multipart()
+    except zmq.Again:
+        return None
     finally:
         socket.close(0)
 

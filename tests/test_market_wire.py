@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from protocol.layout import Rows, rows_of
 from protocol.records import Event
+from runtime import curve
 from runtime.curve import CannotListen, Keys, NoKeys, ask, is_key
 from runtime.market_bus import Frame, Listings, State, frame_of
 from runtime.market_wire import MarketDoor, MarketLink, Unreachable, next_port, place_of
@@ -225,3 +227,20 @@ def test_no_public_key_looks_like_an_option(tmp_path, monkeypatch):
     keys = Keys(tmp_path)
     assert keys.make() == "b" * 40
     assert keys.own() == (b"b" * 40, b"c" * 40)
+
+
+class Alone(zmq.Socket):  # type: ignore[type-arg]
+    """A socket whose other end refused the key at once: there is nobody to send to."""
+
+    def connect(self, addr: str) -> None:  # type: ignore[override]
+        """Find nobody."""
+
+
+def test_a_question_that_nobody_takes_has_no_answer_in_time(monkeypatch, door_keys):
+    def calling(*_args: object) -> zmq.Socket[bytes]:
+        return curve.context().socket(zmq.REQ, socket_class=Alone)
+
+    monkeypatch.setattr(curve, "_calling", calling)
+    begun = time.monotonic()
+    assert curve.ask(door_keys, "x" * 40, "127.0.0.1:1", b"state", 0.2) is None
+    assert 0.2 <= time.monotonic() - begun < 5
