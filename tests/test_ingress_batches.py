@@ -72,6 +72,15 @@ def test_an_order_that_hears_nothing_is_told_as_unknown(client, house):
     assert told["code"] == -1007
 
 
+@pytest.mark.parametrize("more", [{}, {"strategyId": "1"}], ids=["plain", "not"])
+def test_orders_that_the_matcher_takes_none_of_are_not_counted(client, monkeypatch, more):
+    monkeypatch.setattr("ingress.views.Views.is_ready", lambda self: False)  # noqa: ARG005
+    order = {**LIMIT, "price": "100", "quantity": "1", **more}
+    answer = batch(client, order, order)
+    assert [one["code"] for one in answer.json] == [-1008, -1008]
+    assert answer.headers["x-mbx-order-count-10s"] == "0"
+
+
 def test_each_cancel_is_answered_as_if_it_had_come_alone(client, house):
     placed = batch(
         client,
