@@ -51,11 +51,6 @@ def compiled(*arguments: Any) -> Callable[[F], F]:
     return compile_it
 
 
-def helper(function: F) -> F:
-    """Compile a function that only compiled functions call."""
-    return function if INTERPRETED else cast("F", njit(**_CHECKED)(function))
-
-
 def bare(function: F) -> F:
     """Compile a function that only compiled functions call, and that makes and returns no arrays.
 
