@@ -26,7 +26,7 @@ from ingress.compiled.reading import (
 from ingress.compiled.tables import Numbers, Octets, Table
 
 ORDERS_LIMIT = 50
-_QUOTE, _BACKSLASH, _COMMA, _COLON, _SPACE = (int(byte) for byte in b'"\\,: ')
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _SPACE, _TILDE = (int(byte) for byte in b'"\\,: ~')
 _OPEN_LIST, _CLOSE_LIST, _OPEN, _CLOSE = (int(byte) for byte in b"[]{}")
 _TAB, _LINE, _RETURN = (int(byte) for byte in b"\t\n\r")
 _LOWER_A, _LOWER_F = (int(byte) for byte in b"af")
@@ -76,7 +76,7 @@ def past_blanks(text: Octets, at: int, end: int) -> int:
 
 @bare
 def past_string(text: Octets, at: int, end: int) -> int:
-    """Return the place behind a string that begins here, -1: none does, or it is not plain."""
+    """Return the place behind a string of plain ASCII that begins here, -1: none does."""
     if at >= end or text[at] != _QUOTE:
         return -1
     at += 1
@@ -84,7 +84,7 @@ def past_string(text: Octets, at: int, end: int) -> int:
         octet = text[at]
         if octet == _QUOTE:
             return at + 1
-        if octet < _SPACE or octet == _BACKSLASH:
+        if octet < _SPACE or octet > _TILDE or octet == _BACKSLASH:
             return -1
         at += 1
     return -1

@@ -7,7 +7,7 @@ and parameters, each once and no others; its strings have no escapes, its number
 import numpy as np
 
 from ingress.compiled import BYTES, NUMBERS, OCTETS, TABLE, TEXTS, bare, compiled
-from ingress.compiled.batch_reading import past_blanks
+from ingress.compiled.batch_reading import past_blanks, past_string
 from ingress.compiled.reading import (
     BATCH,
     DIGITS,
@@ -38,31 +38,15 @@ _MEMBER, _MEMBER_LENGTH = spelled(("id", "method", "params"))
 _MEMBER_VALUE = values_of((_IS_ID, _IS_METHOD, _IS_PARAMS))
 _METHOD, _METHOD_LENGTH = spelled(("order.place", "v3/order.place"))
 _METHOD_VALUE = values_of(range(2))
-_QUOTE, _BACKSLASH, _COMMA, _COLON, _SPACE, _TILDE = (int(byte) for byte in b'"\\,: ~')
+_QUOTE, _COMMA, _COLON = (int(byte) for byte in b'",:')
 _OPEN, _CLOSE, _AND, _EQUALS = (int(byte) for byte in b"{}&=")
-
-
-@bare
-def past_text(text: Octets, at: int, end: int) -> int:
-    """Return the place behind a string of plain ASCII that begins here, -1: none does."""
-    if at >= end or text[at] != _QUOTE:
-        return -1
-    at += 1
-    while at < end:
-        octet = text[at]
-        if octet == _QUOTE:
-            return at + 1
-        if octet < _SPACE or octet > _TILDE or octet == _BACKSLASH:
-            return -1
-        at += 1
-    return -1
 
 
 @bare
 def past_value(text: Octets, at: int, end: int, marks: Numbers, field: int) -> int:
     """Mark a string that is not empty, or a number; return the place behind it, -1: it is not plain."""
     if at < end and text[at] == _QUOTE:
-        stop = past_text(text, at, end)
+        stop = past_string(text, at, end)
         if stop < at + 3:
             return -1
         marks[2 * field] = at + 1
@@ -83,7 +67,7 @@ def past_value(text: Octets, at: int, end: int, marks: Numbers, field: int) -> i
 def past_name(text: Octets, at: int, end: int, marks: Numbers) -> int:
     """Mark the name of a member that begins here (where the payload is marked later); return where its value begins, -1: it is not plain."""
     at = past_blanks(text, at, end)
-    stop = past_text(text, at, end)
+    stop = past_string(text, at, end)
     if stop < 0:
         return -1
     marks[2 * PAYLOAD] = at + 1
@@ -122,7 +106,7 @@ def past_params(text: Octets, at: int, end: int, marks: Numbers) -> int:
 @bare
 def past_method(text: Octets, at: int, end: int) -> int:
     """Return the place behind the method of new orders, -1: it is another one."""
-    stop = past_text(text, at, end)
+    stop = past_string(text, at, end)
     if stop < 0:
         return -1
     found = word(text, at + 1, stop - at - 2, _METHOD, _METHOD_LENGTH, _METHOD_VALUE)
