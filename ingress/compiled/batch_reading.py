@@ -9,7 +9,6 @@ from ingress.compiled import BYTES, NUMBERS, OCTETS, TABLE, TEXTS, bare, compile
 from ingress.compiled.reading import (
     ASCII,
     BATCH,
-    MARKS,
     NAME,
     NAME_LENGTH,
     NAME_VALUE,
@@ -18,7 +17,7 @@ from ingress.compiled.reading import (
     PERCENT,
     PLUS,
     ZERO,
-    take_pair,
+    take_pairs,
     whole,
     word,
     write_order,
@@ -137,13 +136,8 @@ def read_batch(
     `text` is room for the JSON; a longer one is not plain. Returns how many orders, -1 when it is not plain.
     """
     sent = np.frombuffer(form, np.uint8)
-    for place in range(MARKS):
-        marks[place] = 0
-    at = 0
-    while at <= len(sent):
-        at = take_pair(sent, at, marks, True)
-        if at < 0:
-            return -1
+    if not take_pairs(sent, marks, True):
+        return -1
     for field in range(OF_ORDER):
         if marks[2 * field + 1] != 0:
             return -1

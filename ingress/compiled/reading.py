@@ -293,6 +293,17 @@ def take_pair(text: Octets, at: int, marks: Numbers, escaped: bool) -> int:
     return stop + 1 if stop > equals + 1 else -1
 
 
+@bare
+def take_pairs(text: Octets, marks: Numbers, escaped: bool) -> bool:
+    """Mark all the pairs of a form; False: one of them is not plain."""
+    for place in range(MARKS):
+        marks[place] = 0
+    at = 0
+    while 0 <= at <= len(text):
+        at = take_pair(text, at, marks, escaped)
+    return at > 0
+
+
 @compiled(BYTES, TEXTS, TABLE, OCTETS, NUMBERS, NUMBERS)
 def read_form(
     form: bytes,
@@ -307,11 +318,6 @@ def read_form(
     `words` are the same bytes as `rows`. Returns how it wants to be answered (ACK …), -1 when it is not plain.
     """
     text = np.frombuffer(form, np.uint8)
-    for place in range(MARKS):
-        marks[place] = 0
-    at = 0
-    while at <= len(text):
-        at = take_pair(text, at, marks, False)
-        if at < 0:
-            return -1
+    if not take_pairs(text, marks, False):
+        return -1
     return write_order(text, marks, symbols, instruments, rows, words, 0)
