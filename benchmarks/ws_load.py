@@ -18,9 +18,9 @@ from benchmarks.ws_clients import connected
 _READ = 1 << 18
 _TEXT = 0x81
 _PING = 0x89
+_PONG = 0x8A
 _MASKED = 0x80
 _NO_MASK = bytes(4)
-_PONG_FRAME = bytes((0x8A, _MASKED)) + _NO_MASK
 
 
 def frame_of(payload: bytes) -> bytes:
@@ -30,6 +30,14 @@ def frame_of(payload: bytes) -> bytes:
     if size < 126:
         return bytes((_TEXT, _MASKED | size)) + _NO_MASK + payload
     return struct.pack("!BBH", _TEXT, _MASKED | 126, size) + _NO_MASK + payload
+
+
+def _pong_of(ping: bytes) -> bytes:
+    """Return the answer to the server's whole ping: its data again, at most 125 bytes (section 5.5).
+
+    A pong without the data answers no ping: the server would take the client for dead and close.
+    """
+    return bytes((_PONG, _MASKED | ping[1])) + _NO_MASK + ping[2:]
 
 
 class _Line:
@@ -58,7 +66,7 @@ class _Line:
             if end == 0:
                 break
             if data[place] == _PING:
-                self.plug.sendall(_PONG_FRAME)
+                self.plug.sendall(_pong_of(data[place:end]))
             else:
                 answers += 1
             place = end
@@ -90,7 +98,7 @@ def ask_once(plug: socket.socket, payload: bytes) -> bytes:
             heard += plug.recv(_READ)
         if heard[0] != _PING:
             return heard[:end]
-        plug.sendall(_PONG_FRAME)
+        plug.sendall(_pong_of(heard[:end]))
         heard = heard[end:]
 
 

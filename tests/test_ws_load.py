@@ -4,6 +4,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
@@ -23,17 +24,36 @@ def _echo(connection: ServerConnection) -> None:
         connection.send(message if len(message) < 2000 else message + message)
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    """An echo that pings every 10 ms."""
+@contextmanager
+def _echoing(ping_interval: float, ping_timeout: float | None = 20) -> Iterator[int]:
     with serve(
-        _echo, "127.0.0.1", 0, ping_interval=0.01, compression=None, max_size=None
+        _echo,
+        "127.0.0.1",
+        0,
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        compression=None,
+        max_size=None,
     ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.socket.getsockname()[1]
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """An echo that pings every 10 ms."""
+    with _echoing(ping_interval=0.01) as port:
+        yield port
+
+
+@pytest.fixture
+def impatient() -> Iterator[socket.socket]:
+    """A connection to an echo that pings every 0.1 s and gives up a client whose pong it misses for 0.5 s."""
+    with _echoing(ping_interval=0.1, ping_timeout=0.5) as port, open_lines(port, "/", 1)[0] as plug:
+        yield plug
 
 
 @pytest.fixture
@@ -75,4 +95,13 @@ def test_a_ping_before_it_is_answered_and_is_not_the_answer() -> None:
     with ours, theirs:
         theirs.sendall(b"\x89\x02hi" + bytes((0x81, len(SHORT))) + SHORT)
         assert ask_once(ours, SHORT) == bytes((0x81, len(SHORT))) + SHORT
-        assert theirs.recv(1000) == frame_of(SHORT) + bytes((0x8A, 0x80)) + bytes(4)
+        assert theirs.recv(1000) == frame_of(SHORT) + bytes((0x8A, 0x82)) + bytes(4) + b"hi"
+
+
+def test_a_server_that_waits_for_its_pings_data_stays(impatient: socket.socket) -> None:
+    """Without the data in the pong it would close after 0.6 s."""
+    load = drive_frames(
+        [impatient], itertools.repeat(frame_of(SHORT)), GOOD, in_flight=1, seconds=1.5
+    )
+    assert load.good == load.answers > 1
+    assert ask_once(impatient, SHORT).endswith(SHORT)
