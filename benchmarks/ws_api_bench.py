@@ -1,9 +1,9 @@
 """Orders per second through the WebSocket API, beside the echo loop of `websockets`.
 
 End to end: `order.place` over a few connections with many requests under way on each, one ingress worker, the matcher with
-the journal synced to disk before it answers, and the whole answer back at the client. Orders of two accounts cross at
-one price, so every second one trades and the book stays small. Once each request is signed, once the sessions have logged on and
-none is. The yardstick gets frames of the same size from the same client, parses nothing and sends them back.
+the journal synced to disk before it answers, and the whole answer back at the client. Of two accounts one buys and one sells, at
+one price, so every second order trades and the book stays small; in the next turn they change sides. Once each request is signed, once
+the sessions have logged on and none is. The yardstick gets frames of the same size from the same client, parses nothing and sends them back.
 """
 
 import base64
@@ -33,16 +33,16 @@ CONNECTIONS = 4
 IN_FLIGHT = 32
 SECONDS = 2.0
 _FASTEST = 40_000
-"""Messages a second for which frames are made beforehand."""
+"""Messages a second for which frames are made beforehand, for each connection."""
 _PATH = "/ws-api/v3?returnRateLimits=false"
 _GOOD = b'"status":200'
-_ORDER = {
-    "symbol": "BTCUSDT",
-    "type": "LIMIT",
-    "timeInForce": "GTC",
-    "quantity": "0.01000",
-    "price": "50000.00",
-}
+_PARAMS = (
+    '"newClientOrderId":"ws-bench-{number}","price":"50000.00","quantity":"0.01000","recvWindow":60000,"side":"{side}",'
+    '"symbol":"BTCUSDT","timeInForce":"GTC","timestamp":{now_ms},"type":"LIMIT"'
+)
+"""In the order in which they are signed."""
+_MARKS = str.maketrans({'"': None, ":": "=", ",": "&"})
+_SIDES = ("BUY", "SELL")
 _NAMES = ("left", "right")
 
 
@@ -67,6 +67,7 @@ class _Bench:
         self._accounts = accounts
         self._echo_port = echo_port
         self._numbers = itertools.count()
+        self._turns = itertools.count()
 
     def signed(self, runs: int) -> Row:
         """Measure orders that are each signed with HMAC."""
@@ -76,10 +77,10 @@ class _Bench:
     def logged_on(self, runs: int, folder: Path) -> Row:
         """Measure orders of sessions: half of the connections belong to each account."""
         plugs = open_lines(self._stage.port, _PATH, CONNECTIONS)
-        for name, half in zip(_NAMES, (plugs[::2], plugs[1::2]), strict=True):
+        for account, name in enumerate(_NAMES):
             secret = Ed25519PrivateKey.generate()
             api_key = self._add_key(name, secret, folder / f"{name}.pem")
-            for plug in half:
+            for plug in plugs[account :: len(_NAMES)]:
                 _log_on(plug, api_key, secret)
         return self._row("order of a session", plugs, runs, signed=False)
 
@@ -109,40 +110,41 @@ class _Bench:
             note=f"{CONNECTIONS} connections, {IN_FLIGHT} under way on each",
         )
 
-    def _frames(self, *, signed: bool) -> Iterator[bytes]:
-        # Made as a list before the clock starts: writing and signing is the client's work, not ours.
-        now_ms = time.time_ns() // 1_000_000
-        count = int(SECONDS * _FASTEST)
-        made = (self._order(next(self._numbers), now_ms, signed=signed) for _ in range(count))
-        return iter([frame_of(payload) for payload in made])
+    def _frames(self, *, signed: bool) -> list[Iterator[bytes]]:
+        """Make what each connection sends: every second one is of the second account."""
+        # Made as lists before the clock starts: writing and signing is the client's work, not ours.
+        now_ms, turn = time.time_ns() // 1_000_000, next(self._turns)
+        made = []
+        for connection in range(CONNECTIONS):
+            account = connection % len(_NAMES)
+            side = _SIDES[(account + turn) % len(_SIDES)]
+            signer = self._accounts[account] if signed else None
+            numbers = itertools.islice(self._numbers, int(SECONDS * _FASTEST))
+            made.append([frame_of(_order(number, side, now_ms, signer)) for number in numbers])
+        return [iter(frames) for frames in made]
 
-    def _echoes(self, *, signed: bool) -> Iterator[bytes]:
-        payload = self._order(0, time.time_ns() // 1_000_000, signed=signed)
+    def _echoes(self, *, signed: bool) -> list[Iterator[bytes]]:
+        signer = self._accounts[0] if signed else None
+        payload = _order(0, _SIDES[0], time.time_ns() // 1_000_000, signer)
         marked = json.dumps({**json.loads(payload), "status": 200}, separators=(",", ":"))
-        return itertools.repeat(frame_of(marked.encode()))
-
-    def _order(self, number: int, now_ms: int, *, signed: bool) -> bytes:
-        # Both accounts buy as often as they sell, so that neither runs dry.
-        side = "BUY" if (number + number // 2) % 2 else "SELL"
-        params: dict[str, object] = {
-            **_ORDER,
-            "side": side,
-            "newClientOrderId": f"ws-bench-{number}",
-        }
-        params |= {"timestamp": now_ms, "recvWindow": 60000}
-        if signed:
-            account = self._accounts[number % 2]
-            params["apiKey"] = account["api_key"]
-            text = "&".join(f"{name}={params[name]}" for name in sorted(params)).encode()
-            seal = hmac.new(account["secret"].encode(), text, hashlib.sha256)
-            params["signature"] = seal.hexdigest()
-        return _request("order.place", params, number)
+        return [itertools.repeat(frame_of(marked.encode()))] * CONNECTIONS
 
     def _add_key(self, name: str, secret: Ed25519PrivateKey, file: Path) -> str:
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         file.write_bytes(secret.public_key().public_bytes(serialization.Encoding.PEM, form))
         words = ["key", "create", name, "--type", "ED25519", "--public-key", str(file)]
         return self._stage.account(*words)["api_key"]
+
+
+def _order(number: int, side: str, now_ms: int, signer: Mapping[str, str] | None) -> bytes:
+    """Write the request for an order, by hand: `json` takes longer than everything else here."""
+    params = _PARAMS.format(number=number, side=side, now_ms=now_ms)
+    if signer is not None:
+        params = f'"apiKey":"{signer["api_key"]}",{params}'
+        text = params.translate(_MARKS).encode()
+        seal = hmac.digest(signer["secret"].encode(), text, hashlib.sha256)
+        params = f'{params},"signature":"{seal.hex()}"'
+    return b'{"id":%d,"method":"order.place","params":{%b}}' % (number, params.encode())
 
 
 def _request(method: str, params: Mapping[str, object], number: int) -> bytes:
@@ -166,7 +168,7 @@ def _log_on(plug: socket.socket, api_key: str, secret: Ed25519PrivateKey) -> Non
     wait_until(is_logged_on, "the session")
 
 
-def _measure(plugs: list[socket.socket], frames: Iterator[bytes]) -> Load:
+def _measure(plugs: list[socket.socket], frames: list[Iterator[bytes]]) -> Load:
     return drive_frames(plugs, frames, _GOOD, in_flight=IN_FLIGHT, seconds=SECONDS)
 
 

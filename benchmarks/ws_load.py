@@ -11,6 +11,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from benchmarks.rest_load import Load
 from benchmarks.ws_clients import connected
@@ -43,16 +44,21 @@ def _pong_of(ping: bytes) -> bytes:
 class _Line:
     """One connection: when its requests under way were sent, and the answers that are arriving."""
 
-    def __init__(self, plug: socket.socket) -> None:
+    def __init__(self, plug: socket.socket, frames: Iterator[bytes]) -> None:
         plug.setblocking(True)
         plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.plug = plug
         self.sent_s: deque[float] = deque()
+        self._frames = frames
         self._rest = b""
 
-    def ask(self, frames: list[bytes]) -> None:
-        self.plug.sendall(b"".join(frames))
-        self.sent_s.extend([time.perf_counter()] * len(frames))
+    def ask(self, count: int) -> int:
+        """Send the next frames; return how many there were."""
+        frames = list(islice(self._frames, count))
+        if frames:
+            self.plug.sendall(b"".join(frames))
+            self.sent_s.extend([time.perf_counter()] * len(frames))
+        return len(frames)
 
     def read(self, good: bytes) -> tuple[int, int]:
         """Return how many answers came whole, and how many of them are good."""
@@ -104,25 +110,25 @@ def ask_once(plug: socket.socket, payload: bytes) -> bytes:
 
 def drive_frames(
     plugs: list[socket.socket],
-    frames: Iterator[bytes],
+    frames: list[Iterator[bytes]],
     good: bytes,
     *,
     in_flight: int,
     seconds: float,
 ) -> Load:
-    """Send frames for so long, or until there are no more, and read every answer; the plugs stay open.
+    """Send each plug's frames for so long, or until there are no more, and read every answer; the plugs stay open.
 
     `good` stands once in every good answer and in no other. Latencies are in the order of sending: an
     answer that overtakes another swaps places with it.
     """
-    lines = {plug.fileno(): _Line(plug) for plug in plugs}
+    lines = {plug.fileno(): _Line(plug, its) for plug, its in zip(plugs, frames, strict=True)}
     poll = select.epoll()
     latencies: list[float] = []
     succeeded = 0
     started = time.perf_counter()
     for number, line in lines.items():
         poll.register(number, select.EPOLLIN)
-        line.ask([frame for _, frame in zip(range(in_flight), frames, strict=False)])
+        line.ask(in_flight)
     waiting = sum(len(line.sent_s) for line in lines.values())
     while waiting:
         for number, _ in poll.poll():
@@ -131,17 +137,10 @@ def drive_frames(
             now = time.perf_counter()
             succeeded += good_ones
             latencies += [(now - line.sent_s.popleft()) * 1e3 for _ in range(answers)]
-            more = [] if now >= started + seconds else list(_next(frames, answers))
-            waiting += len(more) - answers
-            if more:
-                line.ask(more)
+            waiting += (0 if now >= started + seconds else line.ask(answers)) - answers
     took = time.perf_counter() - started
     poll.close()
     return Load(len(latencies), succeeded, took, sorted(latencies))
-
-
-def _next(frames: Iterator[bytes], count: int) -> Iterator[bytes]:
-    return (frame for _, frame in zip(range(count), frames, strict=False))
 
 
 def open_lines(port: int, path: str, count: int) -> list[socket.socket]:

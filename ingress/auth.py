@@ -24,8 +24,8 @@ from ingress.params import MICROSECONDS_FROM
 from protocol.units import NotDecimal, Overflow, TooPrecise, to_units
 from runtime.forwarded import address_of
 
-_WINDOW_LIMIT_MS = 60_000
-_AHEAD_LIMIT_MS = 1_000
+WINDOW_LIMIT_MS = 60_000
+AHEAD_LIMIT_MS = 1_000
 _KEY_LIMIT = 256
 _HEX_LENGTH = 64
 _STRANGERS_LIMIT = 10_000
@@ -250,7 +250,7 @@ def check_time(fields: Mapping[str, str], now_ns: int, default_window_ms: int) -
     sent_ns = sent * (1_000 if sent >= MICROSECONDS_FROM else 1_000_000)
     text = fields.get("recvWindow")
     window_us = default_window_ms * 1_000 if text is None else _window_us(text)
-    if sent_ns - now_ns >= _AHEAD_LIMIT_MS * 1_000_000:
+    if sent_ns - now_ns >= AHEAD_LIMIT_MS * 1_000_000:
         told = "Timestamp for this request was 1000ms ahead of the server's time."
         raise errors.Refused(-1021, told)
     if now_ns - sent_ns > window_us * 1_000:
@@ -268,7 +268,7 @@ def _window_us(text: str) -> int:
         raise errors.illegal("recvWindow", r"^([0-9]{1,20})(\.[0-9]{1,3})?$") from None
     except TooPrecise:
         raise errors.too_precise("recvWindow") from None
-    if window_us > _WINDOW_LIMIT_MS * 1_000:
+    if window_us > WINDOW_LIMIT_MS * 1_000:
         raise errors.Refused(-1131, "recvWindow must be less than 60000")
     return window_us
 

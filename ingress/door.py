@@ -20,8 +20,10 @@ from ingress.kept import Kept
 from ingress.limits import Limits
 from ingress.params import Request
 from ingress.plain import PlainForm, PlainOrders
+from ingress.plain_messages import PlainMessages
 from ingress.present import MILLISECOND_NS, Teller
 from ingress.stopwatch import Stopwatch
+from ingress.timing import Timing
 from ingress.views import Instrument, Views
 from protocol.board_reads import DepthView, QueueView
 from runtime.listen_keys import ListenKeys
@@ -69,6 +71,7 @@ class Door:
     def __post_init__(self) -> None:
         """Make what is the same for all requests."""
         self.plain = PlainOrders(self.views)
+        self.messages = PlainMessages(self.plain, self.rest.recv_window_ms)
         self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
 
     def admit(self, request: Request, form: Form, key: Key | None, unit: bytes) -> Asked:
@@ -77,7 +80,7 @@ class Door:
         Raises: Refused.
         """
         now_ns = self.wall_ns()
-        teller = self._tellers.get(unit) or self._teller(unit)
+        teller = self.teller(unit)
         if key is None:
             return Asked(request.parse(form.fields), 0, now_ns, teller)
         if request.signed:
@@ -96,16 +99,25 @@ class Door:
             raise errors.overloaded()
         return self.gateway.ask(*commands)
 
-    def ask_records(self, records: bytearray, count: int) -> "asyncio.Future[list[RawAnswer]]":
+    def ask_records(
+        self, records: bytearray, count: int, timing: Timing | None = None
+    ) -> "asyncio.Future[list[RawAnswer]]":
         """Send commands that are records already (`Gateway.ask_records`), unless the matcher takes none.
 
         Raises: Refused (-1008); nothing was journaled then. What is refused later lies in the answer.
         """
         if not self.views.is_ready():
             raise errors.overloaded()
-        return self.gateway.ask_records(records, count)
+        return self.gateway.ask_records(records, count, timing)
 
-    def _teller(self, unit: bytes) -> Teller:
+    def teller(self, unit: bytes) -> Teller:
+        """Return what writes answers in a unit of time.
+
+        Raises: Refused (-1194).
+        """
+        known = self._tellers.get(unit)
+        if known is not None:
+            return known
         if unit.upper() not in self._tellers:
             told = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
             raise errors.Refused(-1194, told)

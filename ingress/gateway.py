@@ -233,13 +233,16 @@ class Gateway:
             self._flush()
         return future
 
-    def ask_records(self, records: bytearray, count: int) -> "asyncio.Future[list[RawAnswer]]":
+    def ask_records(
+        self, records: bytearray, count: int, timing: Timing | None = None
+    ) -> "asyncio.Future[list[RawAnswer]]":
         """Send the first `count` Command records of `records`, each a command on its own, and all in one frame.
 
         Return address, ids and time are written into `records`, which is the caller's again afterwards. The
         future's result comes when every command has ended: for each, in order, its events as they lie in the
         frame, or Refused as in `ask`. A refusal is never raised, also not that of a single command: the caller
-        reads one kind of answer, and nobody has to look at the answer of a client that went away.
+        reads one kind of answer, and nobody has to look at the answer of a client that went away. `timing`: of
+        requests that were begun together, one for each command; otherwise they all belong to the present request.
         """
         assert 0 < count * _COMMAND_SIZE <= len(records), f"{count} in {len(records)} bytes"
         future: asyncio.Future[list[RawAnswer]] = self._loop.create_future()
@@ -249,7 +252,9 @@ class Gateway:
         first_id = self._next_id
         self._next_id = (first_id + count) & _ID_MASK
         received_ns = clock.wall_ns()
-        if (timing := PRESENT.get()) is not None:
+        if timing is not None:
+            timing.asked(received_ns)
+        elif (timing := PRESENT.get()) is not None:
             timing.asked(received_ns)
             if count > 1:
                 # Asked and never heard: the stopwatch leaves it out.

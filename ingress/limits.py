@@ -9,6 +9,8 @@ minutes at first, twice as long each time, at most three days. Where the counts 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from conf.sections import Rest, Ws
 from ingress import errors
 from ingress.counts import SECOND_NS, Counts, Window
@@ -88,6 +90,26 @@ class Limits:
             self._refuse(address, now_ns, REQUESTS)
         return used
 
+    def admit_many(self, address: str, requests: int, now_ns: int) -> int | None:
+        """Let so many requests in at once; None: not all of them may come in, and none has been counted.
+
+        Whoever is refused is asked for one by one, which tells the reason of each.
+        """
+        counts = self._counts
+        if counts.banned_until(address, now_ns):
+            return None
+        used = counts.add(WEIGHT, address, 0, now_ns)
+        if used >= self._weight_limit:
+            return None
+        if counts.add(REQUESTS, address, requests, now_ns) > self._requests_limit:
+            self.forget(address, requests, now_ns)
+            return None
+        return used
+
+    def forget(self, address: str, requests: int, now_ns: int) -> None:
+        """Count requests not at all that were let in together: they are looked at one by one."""
+        self._counts.add(REQUESTS, address, -requests, now_ns)
+
     def charge(self, address: str, weight: int, now_ns: int) -> int:
         """Charge weight to an address and return what it used in this minute."""
         return self._counts.add(WEIGHT, address, weight, now_ns)
@@ -150,6 +172,16 @@ class WsLimits(Limits):
             *self.rate_limits[:-1],
             RateLimit("CONNECTIONS", "MINUTE", 5, ws.connects_limit),
         )
+        weight, ten_seconds, day, *_ = self.rate_limits
+        self._weight_told = _with_places(weight)
+        self.orders_told = _with_places(ten_seconds, day, weight)
+        """`rateLimits` of new orders, as JSON with three places."""
+
+    def told(self, order_counts: tuple[int, int] | None, used_weight: int) -> bytes:
+        """Write `rateLimits`: what a request has brought the counts to."""
+        if order_counts is None:
+            return self._weight_told % used_weight
+        return self.orders_told % (*order_counts, used_weight)
 
     def connect(self, address: str, now_ns: int) -> None:
         """Count a connection and let it in.
@@ -164,6 +196,12 @@ class WsLimits(Limits):
             )
             raise errors.Refused(-1034, told, 429, retry_after_s=_seconds(CONNECTS, now_ns))
         self.charge(address, CONNECT_WEIGHT, now_ns)
+
+
+def _with_places(*limits: RateLimit) -> bytes:
+    """Write entries of `rateLimits` with a place for the count of each, since all else is the same every time."""
+    entries = [msgspec.json.encode({**limit.told(), "count": 0})[:-2] + b"%d}" for limit in limits]
+    return b"[%b]" % b",".join(entries)
 
 
 def _seconds(window: Window, now_ns: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ingress import errors, order_entry, plain, present, static_checks
 from ingress.door import Asked, Door
-from ingress.gateway import Answer, Fields, events_of
+from ingress.gateway import Answer, Fields, RawAnswer, events_of
 from ingress.order_entry import text_id
 from ingress.plain import ANSWERS, PlainForm
 from ingress.requests import ACK, ALLOW_FAILURE, CANCEL_ONLY, FULL
@@ -39,16 +39,25 @@ async def _place_plain(door: Door, asked: Asked, form: PlainForm) -> Told | byte
     except errors.Refused as refusal:
         settle(door, asked, 1, refusal)
         raise
-    if isinstance(events, errors.Refused):
-        settle(door, asked, 1, events)
-        raise events
-    told = door.plain.tell(events, form, asked.teller.unit_ns, as_list=False)
+    told = None
+    if not isinstance(events, errors.Refused):
+        told = door.plain.tell(events, form, asked.teller.unit_ns, as_list=False)
     if told is None:
-        answer = events_of(events)
-        settle(door, asked, 1, answer)
-        return placed(asked, ANSWERS[form.answers[0]], answer)
+        return ended(door, asked, ANSWERS[form.answers[0]], events)
     settle_plain(door, asked, told)
     return told.body
+
+
+def ended(door: Door, asked: Asked, answer: str, raw: RawAnswer) -> Told:
+    """Tell what became of an order whose record was made already, and give back what that returns.
+
+    Raises: Refused.
+    """
+    told = raw if isinstance(raw, errors.Refused) else events_of(raw)
+    settle(door, asked, 1, told)
+    if isinstance(told, errors.Refused):
+        raise told
+    return placed(asked, answer, told)
 
 
 def settle_plain(door: Door, asked: Asked, told: plain.Told) -> None:

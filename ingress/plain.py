@@ -14,16 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from ingress.compiled import batch_reading, message_reading, reading
+from ingress.compiled import batch_reading, reading
 from ingress.compiled.batch_reading import ORDERS_LIMIT
-from ingress.compiled.message_reading import (
-    API_KEY,
-    ID,
-    MESSAGE_MARKS,
-    PAYLOAD,
-    PAYLOAD_LIMIT,
-    SIGNATURE,
-)
 from ingress.compiled.reading import MARKS, RECORD, TIMESTAMP, WINDOW
 from ingress.compiled.tables import ACK, FULL, RESULT, Octets, Tables, tables_of
 from ingress.compiled.telling import tell
@@ -90,11 +82,9 @@ class PlainOrders:
         self._rows = np.zeros(ORDERS_LIMIT * RECORD, np.uint8)
         self._words = self._rows.view(np.int64)
         self._records = memoryview(self._rows)  # type: ignore[arg-type]
-        self._marks = np.zeros(max(MARKS, MESSAGE_MARKS), np.int64)
+        self._marks = np.zeros(MARKS, np.int64)
         self._found = memoryview(self._marks)  # type: ignore[arg-type]
         self._text = np.zeros(JSON_LIMIT, np.uint8)
-        self._payload = np.zeros(PAYLOAD_LIMIT, np.uint8)
-        self._signed = memoryview(self._payload)  # type: ignore[arg-type]
         self._answers = np.zeros(ORDERS_LIMIT, np.uint8)
         self._out = np.zeros(OUT_LIMIT, np.uint8)
         self._told = memoryview(self._out)  # type: ignore[arg-type]
@@ -108,7 +98,7 @@ class PlainOrders:
         """
         again = partial(read_form, query, body)
         payload, signature = _parted(query, body)
-        tables = self._known()
+        tables = self.tables()
         if not payload or tables is None:
             return again()
         symbols, instruments, _, _ = tables
@@ -131,60 +121,6 @@ class PlainOrders:
             return again()
         answers = self._answers[:count].copy()
         return self._form(self._sealed(payload, signature), count, answers, again)
-
-    def read_message(
-        self, message: bytes, again: Callable[[], Form]
-    ) -> tuple[bytes, str, PlainForm] | None:
-        """Read a message of the WebSocket API that asks for one order; None: it is not plain.
-
-        Returns its id as JSON, the key in it ("": none) and the form.
-        """
-        tables = self._known()
-        if tables is None or not message:
-            return None
-        answer = message_reading.read_message(
-            message,
-            tables.symbols,
-            tables.instruments,
-            self._rows,
-            self._words,
-            self._marks,
-            self._payload,
-        )
-        if answer < 0:
-            return None
-        found = self._found.tolist()
-        signature, payload = None, b""
-        if length := found[2 * SIGNATURE + 1]:
-            at = found[2 * SIGNATURE]
-            signature = message[at : at + length].decode()
-            payload = bytes(self._signed[: found[2 * PAYLOAD + 1]])
-        form = PlainForm(
-            _times(message, found),
-            signature,
-            payload,
-            records=self._made(1),
-            answers=_ONE[answer],
-            tables=tables,
-            again=again,
-        )
-        at, key_at = found[2 * ID], found[2 * API_KEY]
-        id_ = message[at : at + found[2 * ID + 1]]
-        return id_, message[key_at : key_at + found[2 * API_KEY + 1]].decode(), form
-
-    def of_fields(self, form: Form) -> Form:
-        """Return the same form as one of a plain order, if it is one: for parameters out of JSON that is not plain."""
-        fields = form.fields
-        text = "&".join([f"{name}={value}" for name, value in fields.items()]).encode()
-        tables = self._known()
-        # A value with the sign between the pairs would read as two of them.
-        if not text or tables is None or text.count(b"&") != len(fields) - 1:
-            return form
-        symbols, instruments, _, _ = tables
-        answer = reading.read_form(text, symbols, instruments, self._rows, self._words, self._marks)
-        if answer < 0:
-            return form
-        return self._form(form, 1, _ONE[answer], lambda: form)
 
     def batch_of_fields(self, form: Form) -> Form:
         """Return the same form as one of a batch of plain orders, if it is one: for JSON that came as JSON."""
@@ -216,7 +152,7 @@ class PlainOrders:
         return Told(bytes(self._told[:length]), self._backs[:backs].tolist() if backs else [])
 
     def _read_batch(self, text: bytes) -> int:
-        tables = self._known()
+        tables = self.tables()
         if tables is None or not text:
             return -1
         return batch_reading.read_batch(
@@ -230,7 +166,7 @@ class PlainOrders:
             self._marks,
         )
 
-    def _known(self) -> Tables | None:
+    def tables(self) -> Tables | None:
         """Return the tables of the matcher's present life, None while they cannot be read."""
         try:
             names = self._views.names()
@@ -262,12 +198,16 @@ class PlainOrders:
 
     def _made(self, count: int) -> bytearray:
         """Return the records that were just read, each with a text id."""
-        records = bytearray(self._records[: count * RECORD])
-        for place in range(reading.ID_AT, len(records), RECORD):
-            if not records[place]:
-                made = text_id(None)
-                records[place : place + len(made)] = made
-        return records
+        return with_ids(bytearray(self._records[: count * RECORD]))
+
+
+def with_ids(records: bytearray) -> bytearray:
+    """Give those records of orders a text id that have none."""
+    for place in range(reading.ID_AT, len(records), RECORD):
+        if not records[place]:
+            made = text_id(None)
+            records[place : place + len(made)] = made
+    return records
 
 
 _TIMES = (("timestamp", 2 * TIMESTAMP), ("recvWindow", 2 * WINDOW))

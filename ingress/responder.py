@@ -98,10 +98,10 @@ async def fulfil(
         asked = door.admit(request, form, key, sender.unit)
         told = await operation(door, asked)
     except errors.Refused as refusal:
-        reply = _refused(door, request, asked, address, refusal)
+        reply = refused(door, request, asked, address, refusal)
     except (NotPublished, Unreadable) as error:
         log.warning("shared memory cannot be read: %s", error)
-        reply = _refused(door, request, asked, address, errors.disconnected())
+        reply = refused(door, request, asked, address, errors.disconnected())
     else:
         if not request.free_when_done:
             used = door.limits.charge(address, request.cost(asked.values), asked.now_ns)
@@ -111,9 +111,10 @@ async def fulfil(
     return reply
 
 
-def _refused(
+def refused(
     door: Door, request: Request, asked: Asked | None, address: str, refusal: errors.Refused
 ) -> Reply:
+    """Make the reply of a request that was refused, and charge what it weighs."""
     weight = 0
     if refusal.code != errors.OVER_LIMIT:
         weight = request.cost(asked.values if asked is not None else {})
@@ -153,7 +154,7 @@ def responder(door: Door, request: Request, operation: Operation) -> Respond:
         limit = door.rest.max_body_bytes
         body = await req.body(limit)
         if len(body) > limit:
-            reply = _refused(
+            reply = refused(
                 door, request, None, req.address, errors.Refused(*errors.BODY_TOO_LARGE)
             )
         else:

@@ -52,9 +52,17 @@ class Stopwatch:
         self._trail = TrailReader(run, "matcher") if run else None
         self._step = Step(0, -1, 0, 0, 0)
 
+    def count(self, status: int, requests: int = 1) -> None:
+        """Count requests that have been answered."""
+        self._requests.get(status, self._other).add(requests)
+
     def done(self, timing: Timing, status: int) -> None:
-        """Count a request that has been answered."""
-        self._requests.get(status, self._other).add()
+        """Count a request that has been answered, and note where its time went."""
+        self.count(status)
+        self.note(timing)
+
+    def note(self, timing: Timing, requests: int = 1) -> None:
+        """Note where the time of requests went that were begun, and answered, together."""
         if timing.asks != 1 or not timing.heard_ns or self._trail is None:
             return
         step = self._step
@@ -69,6 +77,7 @@ class Stopwatch:
             self._cells,
             _BOUNDS,
             LONGEST_NS,
+            requests,
             self._received,
             timing.asked_ns - timing.begun_ns,
             self._told,

@@ -5,7 +5,7 @@ Otherwise the first process that imports it does, and takes some seconds longer.
 
 import sys
 
-import ingress.plain  # noqa: F401 - compiled, or loaded, on import
+import ingress.plain_messages  # noqa: F401 - all of it is compiled, or loaded, on import
 from ingress.compiled import PLACE
 
 

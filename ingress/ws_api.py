@@ -19,13 +19,13 @@ from ingress.door import TIME_UNITS, Door, Operation
 from ingress.form import Form
 from ingress.gateway import Fields
 from ingress.heads import Sender
-from ingress.limits import RateLimit, WsLimits
+from ingress.limits import WsLimits
 from ingress.params import Request
-from ingress.plain import PlainForm, PlainOrders
 from ingress.requests import CANCEL, PLACE
 from ingress.responder import Reply, fulfil, log
 from ingress.user_events import UserEvents
-from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call, read_plain
+from ingress.ws_message import NO_ID, Call, WrongMessage, answer_of, read_call
+from ingress.ws_runs import Runs
 from ingress.ws_session import LoggedOn, Opening, Session
 from protocol.records import ALL_INSTRUMENTS
 from protocol.terms import CommandKind
@@ -35,7 +35,6 @@ _WEIGHT_OF_NONSENSE = 1
 _CANCEL_PAUSE_S = 0.5
 _CANCEL_S = 60.0
 """An account whose connection was lost is cancelled for so long, until the matcher answers."""
-_PLAIN = {PLACE: PlainOrders.of_fields, BATCH: PlainOrders.batch_of_fields}
 _ONLY_ASK = frozenset(
     prefix + request.method for request in (PLACE, CANCEL) for prefix in ("", "v3/")
 )
@@ -57,9 +56,7 @@ class WsApi:
     ) -> None:
         self.door = replace(door, limits=limits)
         self.limits = limits
-        weight, ten_seconds, day, *_ = limits.rate_limits
-        self._weight_told = _with_places(weight)
-        self._orders_told = _with_places(ten_seconds, day, weight)
+        self.runs = Runs(self.door, limits)
         self.ws = ws
         self.events = events
         self.message_limit = door.rest.max_body_bytes
@@ -81,7 +78,7 @@ class WsApi:
     def read(self, message: bytes) -> Call | WrongMessage:
         """Read what one message asks."""
         try:
-            return read_plain(self.door.plain, message) or read_call(message)
+            return read_call(message)
         except WrongMessage as wrong:
             return wrong
 
@@ -102,7 +99,7 @@ class WsApi:
         else:
             limits = call.returns_limits(usually=limits)
             reply = await self._reply(session, call)
-        told = self._limits(reply) if limits else None
+        told = self.limits.told(reply.order_counts, reply.used_weight) if limits else None
         return answer_of(call.id, reply, told, self.door.wall_ns())
 
     def failed(self, session: Session, call: Call | WrongMessage, error: BaseException) -> bytes:
@@ -155,16 +152,13 @@ class WsApi:
         opening = session.opening
         sender = Sender(api_key.encode(), opening.unit)
         form = partial(call.form, proved=proved)
-        if plain := _PLAIN.get(request):
-            form = partial(self._plain, plain, form)
+        if request is BATCH:
+            form = partial(self._batch, form)
         return await fulfil(self.door, request, operation, form, sender, opening.address)
 
-    def _plain(
-        self, plain: Callable[[PlainOrders, Form], Form], form_of: Callable[[], Form]
-    ) -> Form:
-        """Read the form of new orders, which may be plain ones."""
-        form = form_of()
-        return form if isinstance(form, PlainForm) else plain(self.door.plain, form)
+    def _batch(self, form_of: Callable[[], Form]) -> Form:
+        """Read the form of a batch of new orders, which may be plain ones."""
+        return self.door.plain.batch_of_fields(form_of())
 
     def _refuse(self, session: Session, refusal: errors.Refused) -> Reply:
         limits, address, now_ns = self.door.limits, session.opening.address, self.door.wall_ns()
@@ -176,18 +170,6 @@ class WsApi:
         used = limits.charge(address, weight, now_ns)
         body = msgspec.json.encode(refusal.body())
         return Reply(refusal.status, body, used, None, refusal.retry_after_s)
-
-    def _limits(self, reply: Reply) -> bytes:
-        """Write `rateLimits`: what this request has brought the counts to."""
-        if reply.order_counts is None:
-            return self._weight_told % reply.used_weight
-        return self._orders_told % (*reply.order_counts, reply.used_weight)
-
-
-def _with_places(*limits: RateLimit) -> bytes:
-    """Write entries of `rateLimits` with a place for the count of each, since all else is the same every time."""
-    entries = [msgspec.json.encode({**limit.told(), "count": 0})[:-2] + b"%d}" for limit in limits]
-    return b"[%b]" % b",".join(entries)
 
 
 def opening_of(query: bytes, address: str) -> Opening:

@@ -11,6 +11,7 @@ sends faster than it is answered waits in its own socket. The same when it does 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
@@ -22,6 +23,7 @@ from websockets.protocol import State
 from ingress import errors
 from ingress.ws_api import WsApi, opening_of
 from ingress.ws_message import Call, WrongMessage
+from ingress.ws_runs import Apart, Run
 from ingress.ws_session import Session
 from runtime.errand import Errand
 from runtime.websocket import TOO_SLOW, WebSocket, text_frame
@@ -124,11 +126,14 @@ class WsConnection(WebSocket):
 
     def tell(self, payload: bytes) -> None:
         """Send a message with everything else that is said in this turn of the loop."""
+        self._tell_frames(text_frame(payload))
+
+    def _tell_frames(self, frames: bytes) -> None:
         if not self.is_open:
             return
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(text_frame(payload))
+        self._out.append(frames)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -201,17 +206,37 @@ class WsConnection(WebSocket):
         self._fresh.append(message)
 
     def _begin_fresh(self) -> None:
-        """Begin what came in one turn: step by step for all, which is faster than all steps for one and then for the next."""
+        """Begin what came in one turn, in its order."""
         fresh, self._fresh = self._fresh, []
-        for call in [self._api.read(message) for message in fresh]:
-            self._begin(call)
+        for piece in self._api.runs.part(self._session, fresh):
+            if isinstance(piece, bytes):
+                self._begin(self._api.read(piece))
+            else:
+                self._begin_run(piece)
+
+    def _begin_run(self, run: Run) -> None:
+        if not self._unbegun:
+            errand = self._begin_errand(self._answer_run(run), partial(self._run_went, run))
+            if not isinstance(errand.error, Apart):
+                return
+        self._begin_apart(run)
+
+    def _begin_apart(self, run: Run) -> None:
+        for message in run.messages:
+            self._begin(self._api.read(message))
+
+    def _begin_errand(
+        self, work: Coroutine[Any, Any, None], done: Callable[[Errand], None]
+    ) -> Errand:
+        errand = Errand(work, done)
+        self._tasks.add(errand)
+        errand.begin(self._context)
+        return errand
 
     def _begin(self, call: Call | WrongMessage) -> None:
         # What was sent first is begun first: while a task has yet to begin, everything waits for its turn.
         if not self._unbegun and self._api.only_asks(self._session, call):
-            errand = Errand(self._answer(call), partial(self._went, call))
-            self._tasks.add(errand)
-            errand.begin(self._context)
+            self._begin_errand(self._answer(call), partial(self._went, call))
         else:
             self._unbegun += 1
             self._start(self._in_turn(call)).add_done_callback(partial(self._served, call))
@@ -224,6 +249,21 @@ class WsConnection(WebSocket):
         # Told at once, not when the task is looked at in the next turn of the loop: an event of the
         # subscription that was just made would go before the answer that announces it.
         self.tell(await self._api.answer(self._session, call))
+
+    async def _answer_run(self, run: Run) -> None:
+        self._tell_frames(await self._api.runs.answer(self._session.opening, run))
+
+    def _run_went(self, run: Run, errand: Errand) -> None:
+        self._tasks.discard(errand)
+        if isinstance(errand.error, Apart):
+            # Known before anything was waited for: who began it goes on.
+            return
+        self._in_flight -= run.plain.count
+        if isinstance(errand.error, asyncio.CancelledError):
+            return
+        if errand.error is not None:
+            self._tell_frames(self._api.runs.failed(run, errand.error))
+        self._go_on()
 
     def _went(self, call: Call | WrongMessage, errand: Errand) -> None:
         self._tasks.discard(errand)
@@ -238,6 +278,10 @@ class WsConnection(WebSocket):
             return
         if error is not None:
             self.tell(self._api.failed(self._session, call, error))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what waited for the end of another request, if any does."""
         self._end_if_done()
         if self._waiting:
             self._take_waiting()

@@ -12,8 +12,6 @@ import msgspec
 
 from ingress import errors
 from ingress.form import PARAM_LIMIT, Form
-from ingress.plain import PlainForm, PlainOrders
-from ingress.requests import PLACE
 from ingress.responder import Reply
 from protocol.units import MAX_I64
 
@@ -84,27 +82,6 @@ class Call:
         if fields.pop("returnRateLimits", "true") not in ("true", "false"):
             raise errors.not_valid("returnRateLimits")
         return Form(fields, signature, payload, proved)
-
-
-@dataclass(slots=True)
-class PlainCall(Call):
-    """A request for a plain order, whose form is read already; of its `fields` only the key is told."""
-
-    plain: PlainForm
-
-    def form(self, *, proved: bool) -> PlainForm:
-        """Return the form."""
-        self.plain.proved = proved
-        return self.plain
-
-
-def read_plain(plain: PlainOrders, message: bytes) -> PlainCall | None:
-    """Read a request for a plain order; None: it is not plain, or asks for something else."""
-    read = plain.read_message(message, lambda: read_call(message).form(proved=False))
-    if read is None:
-        return None
-    id_, api_key, form = read
-    return PlainCall(id_, PLACE.method, {"apiKey": api_key} if api_key else {}, form)
 
 
 def read_call(message: bytes | bytearray) -> Call:

@@ -24,16 +24,17 @@ def durations() -> list[int]:
     return [-(10**18), -1, 0, 1, *edges, *beyond, *(random.Random(1).choices(range(10**7), k=50))]
 
 
-def test_four_durations_are_noted_as_one_by_one():
+@pytest.mark.parametrize("times", [1, 2, 64])
+def test_four_durations_are_noted_as_one_by_one(times):
     (python, one_by_one), (compiled, places) = meters(), meters()
     ats = [place.at for place in places]
     found = durations()
     for turn in range(len(found)):
         four = [found[(turn + 7 * number) % len(found)] for number in range(4)]
         for histogram, duration_ns in zip(one_by_one, four, strict=True):
-            histogram.note(duration_ns)
+            histogram.note(duration_ns, times)
         pairs = [number for pair in zip(ats, four, strict=True) for number in pair]
-        assert note_four(compiled.numbers, BOUNDS, LONGEST_NS, *pairs) == 0
+        assert note_four(compiled.numbers, BOUNDS, LONGEST_NS, times, *pairs) == 0
         assert compiled.numbers.tolist() == python.numbers.tolist(), four
     assert sum(python.numbers) > 0
 
@@ -42,11 +43,11 @@ def test_a_sum_that_is_full_begins_anew_as_in_python():
     (python, one_by_one), (compiled, places) = meters(), meters()
     for one in (python, compiled):
         one.numbers[places[1].at + len(BOUNDS_NS) + 1] = (1 << 63) - 5
-    one_by_one[1].note(10)
+    one_by_one[1].note(10, 3)
     for other in (0, 2, 3):
-        one_by_one[other].note(0)
+        one_by_one[other].note(0, 3)
     pairs = [number for at, ns in zip(places, (0, 10, 0, 0), strict=True) for number in (at.at, ns)]
-    note_four(compiled.numbers, BOUNDS, LONGEST_NS, *pairs)
+    note_four(compiled.numbers, BOUNDS, LONGEST_NS, 3, *pairs)
     assert compiled.numbers.tolist() == python.numbers.tolist()
 
 
@@ -54,4 +55,4 @@ def test_a_histogram_beyond_the_cells_is_a_bug():
     made, places = meters()
     end = len(made.numbers)
     with pytest.raises(IndexError):
-        note_four(made.numbers, BOUNDS, LONGEST_NS, places[0].at, 1, end, 1, end, 1, end, 1)
+        note_four(made.numbers, BOUNDS, LONGEST_NS, 1, places[0].at, 1, end, 1, end, 1, end, 1)

@@ -194,12 +194,19 @@ async def test_requests_are_begun_in_the_order_in_which_they_came():
         assert [one["id"] for one in heard if one["id"] != ids[1]] == [ids[0], *ids[2:]]
 
 
-@pytest.mark.parametrize("method", ["order.place", "openOrders.status"])
-def test_a_bug_is_answered_and_the_connection_lives(method: str):
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("openOrders.status", "ingress.door.auth.check_time"),
+        ("order.place", "ingress.ws_runs.Runs._send"),
+        ("order.place", "ingress.ws_runs.Runs._frames"),
+    ],
+)
+def test_a_bug_is_answered_and_the_connection_lives(method: str, place: str):
     @played
     async def scenario():
         async with ws_house() as house, house.client() as client:
-            with patch("ingress.door.auth.check_time", side_effect=ZeroDivisionError):
+            with patch(place, side_effect=ZeroDivisionError):
                 told = await client.signed(method, **house.limit())
             assert (told["status"], told["error"]["code"]) == (500, -1000)
             assert (await client.signed("order.place", **house.limit()))["status"] == 200

@@ -66,7 +66,7 @@ def plugs(port: int) -> Iterator[list[socket.socket]]:
 
 @pytest.mark.parametrize("payload", [SHORT, LONG, HUGE], ids=["short", "long", "huge"])
 def test_every_answer_is_counted_once(plugs: list[socket.socket], payload: bytes) -> None:
-    frames = iter([frame_of(payload)] * 50)
+    frames = [iter([frame_of(payload)] * 25) for _ in plugs]
     load = drive_frames(plugs, frames, GOOD, in_flight=4, seconds=30)
     copies = 2 if payload is HUGE else 1
     assert (load.answers, load.good) == (50, 50 * copies)
@@ -75,13 +75,14 @@ def test_every_answer_is_counted_once(plugs: list[socket.socket], payload: bytes
 
 
 def test_a_refusal_is_no_good_answer(plugs: list[socket.socket]) -> None:
-    frames = iter([frame_of(SHORT), frame_of(BAD), frame_of(BAD)])
+    frames = [iter([frame_of(SHORT)]), iter([frame_of(BAD), frame_of(BAD)])]
     load = drive_frames(plugs, frames, GOOD, in_flight=1, seconds=30)
     assert (load.answers, load.good) == (3, 1)
 
 
 def test_it_ends_when_the_time_is_over(plugs: list[socket.socket]) -> None:
-    load = drive_frames(plugs, itertools.repeat(frame_of(SHORT)), GOOD, in_flight=8, seconds=0.1)
+    frames = [itertools.repeat(frame_of(SHORT)) for _ in plugs]
+    load = drive_frames(plugs, frames, GOOD, in_flight=8, seconds=0.1)
     assert load.seconds >= 0.1
     assert load.good == load.answers > 16
 
@@ -101,7 +102,7 @@ def test_a_ping_before_it_is_answered_and_is_not_the_answer() -> None:
 def test_a_server_that_waits_for_its_pings_data_stays(impatient: socket.socket) -> None:
     """Without the data in the pong it would close after 0.6 s."""
     load = drive_frames(
-        [impatient], itertools.repeat(frame_of(SHORT)), GOOD, in_flight=1, seconds=1.5
+        [impatient], [itertools.repeat(frame_of(SHORT))], GOOD, in_flight=1, seconds=1.5
     )
     assert load.good == load.answers > 1
     assert ask_once(impatient, SHORT).endswith(SHORT)

@@ -3,16 +3,23 @@
 import json
 import random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from ingress import plain
-from ingress.ws_message import PlainCall, WrongMessage, read_call, read_plain
-from tests.read_orders import PLAIN, agree_on_message
+from benchmarks.ws_load import frame_of
+from ingress import auth
+from ingress.errors import Refused
+from ingress.plain import PlainOrders
+from ingress.plain_messages import RUN_LIMIT, PlainMessages
+from ingress.views import Views
+from ingress.ws_message import read_call
+from ingress.ws_runs import Run, Runs
+from tests.read_orders import NOW_NS, SENT_MS, WINDOW_MS, agree_on_message, agree_on_messages
 from tests.stream_house import played
 from tests.test_ingress_plain import Orders
 from tests.test_ingress_reading import LIMIT, NOT_PLAIN, PLAIN_ORDERS, TIMES
-from tests.ws_house import ws_house
+from tests.ws_house import Client, WsHouse, ws_house
 
 SIGNED = {**TIMES, "apiKey": "alice", "signature": "0123abc"}
 
@@ -29,7 +36,7 @@ def is_plain(text: str | bytes) -> bool:
 
 
 @pytest.mark.parametrize("order", PLAIN_ORDERS, ids=str)
-@pytest.mark.parametrize("more", [SIGNED, TIMES, {}], ids=["signed", "in a session", "bare"])
+@pytest.mark.parametrize("more", [SIGNED, TIMES], ids=["signed", "in a session"])
 def test_a_plain_order_is_read_as_python_reads_it(order, more):
     for request in (
         message({**order, **more}),
@@ -44,7 +51,66 @@ def test_a_plain_order_is_read_as_python_reads_it(order, more):
 
 def test_whole_numbers_may_be_sent_as_numbers():
     order = {**LIMIT, "quantity": 2, "price": 50_000, "newClientOrderId": 7}
-    assert is_plain(json.dumps(message({**order, "timestamp": 1764450000000, "recvWindow": 0})))
+    assert is_plain(json.dumps(message({**order, "timestamp": SENT_MS, "recvWindow": 3000})))
+
+
+@pytest.mark.parametrize("window", [None, "5000", 1, "0001", 0, 60_000])
+@pytest.mark.parametrize("unit_ns", [1_000_000, 1_000], ids=["ms", "us"])
+def test_a_message_is_plain_within_its_window(window, unit_ns):
+    times: dict[str, Any] = {"timestamp": SENT_MS * 1_000_000 // unit_ns}
+    if window is not None:
+        times["recvWindow"] = window
+    text = json.dumps(message({**LIMIT, **times})).encode()
+    latest_ns = SENT_MS * 1_000_000 + int(window if window is not None else WINDOW_MS) * 1_000_000
+    earliest_ns = SENT_MS * 1_000_000 - 999_999_999
+    for now_ns in (earliest_ns, SENT_MS * 1_000_000, latest_ns):
+        assert agree_on_message(text, now_ns)
+    for now_ns in (earliest_ns - 1, latest_ns + 1):
+        assert not agree_on_message(text, now_ns)
+        with pytest.raises(Refused):
+            auth.check_time(read_call(text).fields, now_ns, WINDOW_MS)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"timestamp": None},
+        {"timestamp": "1764450000000.0"},
+        {"timestamp": "+1764450000000"},
+        {"timestamp": 10**17},
+        {"timestamp": "9" * 18},
+        {"timestamp": "9" * 14},
+        {"timestamp": "0"},
+        {"timestamp": "0" * 10 + str(SENT_MS)},
+        {"recvWindow": "5000.5"},
+        {"recvWindow": "60001"},
+        {"recvWindow": "9" * 18},
+        {"recvWindow": "x"},
+    ],
+    ids=str,
+)
+def test_times_that_are_not_plain_are_left_to_python(times):
+    assert not is_plain(json.dumps(message({**LIMIT, **TIMES, **times})))
+
+
+def test_messages_read_together_are_read_as_alone():
+    dice = random.Random(3)
+    texts = [
+        json.dumps(message({**order, **dice.choice([SIGNED, TIMES])}, id=f"no-{number}"))
+        for number, order in enumerate([*PLAIN_ORDERS, *NOT_PLAIN, *PLAIN_ORDERS])
+    ]
+    for _ in range(20):
+        dice.shuffle(texts)
+        burst = [text.encode() for text in texts[: dice.randrange(1, RUN_LIMIT)]]
+        alone = [agree_on_message(one) for one in burst]
+        assert agree_on_messages(burst) == alone
+        assert 0 < sum(alone) <= len(burst)
+
+
+def test_without_instruments_nothing_is_plain():
+    messages = PlainMessages(PlainOrders(Views(lambda: None)), WINDOW_MS)  # type: ignore[arg-type]
+    with patch.object(PlainOrders, "tables", return_value=None):
+        assert messages.read([GOOD.encode()], NOW_NS) == (GOOD.encode(), [])
 
 
 @pytest.mark.parametrize("order", [{}, *NOT_PLAIN], ids=str)
@@ -68,7 +134,7 @@ def test_orders_that_are_not_plain_are_left_to_python(order):
         message({**LIMIT, "returnRateLimits": True}),
         message({**LIMIT, "batchOrders": "1"}),
         message({**LIMIT, "newClientOrderId": "a&side=SELL"}),
-        message({**LIMIT, "apiKey": "x" * 5000}),
+        message({**LIMIT, "apiKey": "x" * 5000, **TIMES}),
         message(LIMIT, id=None),
         message(LIMIT, id=""),
         message(LIMIT, id=-1),
@@ -142,26 +208,34 @@ def test_messages_with_any_bytes_changed_are_read_alike_or_left_to_python(seed):
     assert read > 40
 
 
-async def session(seed: int, **rest: Any) -> list[Any]:
-    """Return everything that the requests of a random session heard, and what they left behind."""
+async def session(seed: int, bursts: list[int], **rest: Any) -> list[Any]:
+    """Return everything that the requests of a random session heard, in bursts, and what they left behind."""
     dice, orders, heard = random.Random(seed), Orders(seed), []
     async with ws_house(rest=rest) as house, house.client() as client:
         wire = house.house.wire
         await client.signed("session.logon", "alice-ed")
-        for number in range(60):
-            wire.full, wire.deaf = number % 20 == 7, number % 20 == 13
+        for number in range(40):
+            wire.full, wire.deaf = number % 20 in (6, 7), number in (13, 14)
             if number % 10 == 0:
                 house.house.now_ns += 11_000_000_000
-            params: dict[str, Any] = dict(orders.order())
-            if dice.random() < 0.2:
-                params["quantity"] = dice.choice([1, 2, 0.5, True, None])
-            if dice.random() < 0.5:
-                params["timestamp"] = house.house.now_ns // 1_000_000 - dice.choice([0, 0, 90_000])
-            else:
-                params = house.signed(dice.choice(["alice", "bob"]), **params)
-                if dice.random() < 0.1:
-                    params["signature"] = params["signature"][::-1]
-            heard.append(await client.ask("order.place", params))
+            ids = []
+            for _ in range(dice.choice(bursts)):
+                params: dict[str, Any] = dict(orders.order())
+                if dice.random() < 0.2:
+                    params["quantity"] = dice.choice([1, 2, 0.5, True, None])
+                if dice.random() < 0.5:
+                    late_ms = dice.choice([0, 0, 0, 90_000])
+                    params["timestamp"] = house.house.now_ns // 1_000_000 - late_ms
+                else:
+                    params = house.signed(dice.choice(["alice", "bob"]), **params)
+                    if dice.random() < 0.1:
+                        params["signature"] = params["signature"][::-1]
+                ids.append(await client.send("order.place", params))
+            if wire.deaf:
+                params = house.signed("bob", **house.limit())
+                ids.append(await client.send("order.place", params))
+            told = [await client.hear() for _ in ids]
+            heard += sorted(told, key=lambda one: one["id"])
         wire.full = wire.deaf = False
         for who in ("alice", "bob"):
             heard.append(await client.signed("account.status", who))
@@ -170,45 +244,114 @@ async def session(seed: int, **rest: Any) -> list[Any]:
     return heard
 
 
+def without_counts(answer: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was counted: what is under way is counted, too, and in a burst other things are."""
+    return {name: value for name, value in answer.items() if name != "rateLimits"}
+
+
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("limit", [1_000_000, 40], ids=["free", "limited"])
-def test_both_ways_say_the_same(seed, limit, monkeypatch):
+@pytest.mark.parametrize(
+    ("limit", "bursts"), [(1_000_000, [1, 1, 2, 5]), (3, [1])], ids=["free", "limited"]
+)
+def test_both_ways_say_the_same(seed, limit, bursts, monkeypatch):
     heard: list[Any] = []
 
     @played
     async def scenario():
-        heard.append(await session(seed, orders_limit_10s=limit, answer_timeout_s=0.1))
+        heard.append(await session(seed, bursts, orders_limit_10s=limit, answer_timeout_s=0.5))
 
     scenario()
-    read = plain.PlainOrders
-    monkeypatch.setattr(read, "read_message", lambda self, message, again: None)  # noqa: ARG005
-    monkeypatch.setattr(read, "of_fields", lambda self, form: form)  # noqa: ARG005
+    monkeypatch.setattr("ingress.ws_runs._METHOD", b"no message has this")
     scenario()
     for mine, python in zip(*heard, strict=True):
-        assert mine == python
-    assert {one["status"] for one in heard[0]} >= {200, 400, 503, 504}
+        assert without_counts(mine) == without_counts(python)
+    # The counts that are left in the end are those of every request one by one.
+    assert heard[0][-6:] == heard[1][-6:]
+    statuses = {one["status"] for one in heard[0]}
+    assert statuses >= ({200, 400, 503, 504} if limit > len(heard[0]) else {200, 400, 429})
 
 
-def test_a_plain_order_does_not_pass_through_python(monkeypatch):
-    told: list[PlainCall | None] = []
+@pytest.mark.parametrize("size", [1, 3, RUN_LIMIT, RUN_LIMIT + 5])
+def test_a_burst_goes_in_runs_and_counts_as_one_by_one(size):
+    runs: list[int] = []
+    real = Runs.answer
 
-    def spy(*args: Any) -> PlainCall | None:
-        told.append(read_plain(*args))
-        return told[-1]
-
-    monkeypatch.setattr("ingress.ws_api.read_plain", spy)
+    def spy(self: Runs, opening: Any, run: Run) -> Any:
+        runs.append(run.plain.count)
+        return real(self, opening, run)
 
     @played
     async def scenario():
         async with ws_house() as house, house.client() as client:
-            assert (await client.signed("order.place", **house.limit()))["status"] == 200
-            assert (await client.ask("ping"))["status"] == 200
+            told = await burst(house, client, [house.limit() for _ in range(size)])
+            assert [one["id"] for one in told] == list(range(size))
+            assert {one["status"] for one in told} == {200}
+            assert [one["rateLimits"][0]["count"] for one in told] == list(range(1, size + 1))
+            assert [one["rateLimits"][1]["count"] for one in told] == list(range(1, size + 1))
+            assert len({one["result"]["orderId"] for one in told}) == size
+
+    with patch.object(Runs, "answer", spy):
+        scenario()
+    assert sum(runs) == size
+    assert max(runs) <= RUN_LIMIT
+    assert len(runs) <= size // 2 + 1
+
+
+async def burst(house: WsHouse, client: Client, orders: list[dict[str, Any]]) -> list[Any]:
+    """Send signed orders in one write; return their answers."""
+    frames = [
+        frame_of(json.dumps(message(house.signed(**order), id=number)).encode())
+        for number, order in enumerate(orders)
+    ]
+    client.socket.transport.writelines(frames)
+    return [await client.hear() for _ in orders]
+
+
+@pytest.mark.parametrize("requests", [False, True], ids=["orders", "requests"])
+def test_a_run_over_a_limit_goes_as_far_as_it_may(requests):
+    # Connecting is a request, too.
+    limit = {"requests_limit": 4} if requests else {"orders_limit_10s": 3}
+
+    @played
+    async def scenario():
+        async with ws_house(rest=limit) as house, house.client() as client:
+            told = await burst(house, client, [house.limit() for _ in range(6)])
+            by_id = sorted(told, key=lambda one: one["id"])
+            assert [one["status"] for one in by_id] == [200] * 3 + [429] * 3
+            assert {one["error"]["code"] for one in by_id[3:]} == {-1003 if requests else -1015}
 
     scenario()
-    assert [type(one) for one in told] == [PlainCall, type(None)]
 
 
-def test_what_is_no_json_is_refused_as_before():
-    assert read_plain(PLAIN, b"{") is None
-    with pytest.raises(WrongMessage):
-        read_call(b"{")
+def test_what_is_refused_in_a_run_is_refused_alone():
+    @played
+    async def scenario():
+        async with ws_house() as house, house.client() as client:
+            params = [
+                house.limit(),
+                house.limit(quantity="90000"),
+                house.limit(newClientOrderId="twice"),
+                house.limit(newClientOrderId="twice"),
+                house.limit(side="SELL", quantity="90000"),
+                house.limit(),
+            ]
+            told = await burst(house, client, params)
+            assert [one["status"] for one in told] == [200, 400, 200, 400, 400, 200]
+            assert {one["error"]["code"] for one in told if "error" in one} == {-1013, -2010}
+            # Refused orders are not counted, and they weigh.
+            counts = await client.signed("account.rateLimits.orders")
+            assert counts["result"][0]["count"] == 3
+            assert told[1]["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
+
+    scenario()
+
+
+def test_an_index_beyond_its_array_is_no_end():
+    @played
+    async def scenario():
+        async with ws_house() as house, house.client() as client:
+            with patch.object(PlainMessages, "read", side_effect=IndexError):
+                told = await client.signed("order.place", **house.limit())
+            assert told["status"] == 200
+
+    scenario()

@@ -53,24 +53,30 @@ _STATES = members(
 
 
 @bare
-def _found(octets: Texts, words: Table) -> tuple[int, int]:
-    """Find an order's last event and the end of its command's events; -1 when they are not plain."""
-    last = 0
-    for record in range(len(words)):
-        kind = octets[record, KIND]
-        if kind == _PREVENTED or (record == 0 and kind != _ACCEPTED):
-            break
-        if _STATES[kind] and words[record, ORDER_ID] == words[0, ORDER_ID]:
-            last = record
+def events_of_one(octets: Texts) -> int:
+    """Return how many events the command has that the first of these belongs to; 0: its last one is missing."""
+    for record in range(len(octets)):
         if octets[record, FLAGS] & _LAST:
-            return last, record + 1
-    return NOT_PLAIN, 0
+            return record + 1
+    return 0
 
 
 @bare
-def _add_backs(octets: Texts, words: Table, backs: Table) -> int:
-    """Write down what accounts get back with first fills; return how many rows, or -1: there is no room."""
-    rows = 0
+def standing(octets: Texts, words: Table) -> int:
+    """Find which of a command's events says how its order stands in the end; -1 when they are not plain."""
+    last = 0 if len(words) > 0 else NOT_PLAIN
+    for record in range(len(words)):
+        kind = octets[record, KIND]
+        if kind == _PREVENTED or (record == 0 and kind != _ACCEPTED):
+            return NOT_PLAIN
+        if _STATES[kind] and words[record, ORDER_ID] == words[0, ORDER_ID]:
+            last = record
+    return last
+
+
+@bare
+def add_backs(octets: Texts, words: Table, backs: Table, rows: int) -> int:
+    """Add what accounts get back with first fills to so many rows; return how many there are then, -1: there is no room."""
     for record in range(len(words)):
         if octets[record, KIND] != _TRADE or words[record, CUM_QTY] != words[record, LAST_QTY]:
             continue
@@ -117,12 +123,12 @@ def tell(
         return NOT_PLAIN
     if len(events) == 0 or len(events) % OCTETS_EACH != 0:
         return NOT_PLAIN
-    count = len(events) // OCTETS_EACH
-    octets = np.frombuffer(events, np.uint8).reshape((count, OCTETS_EACH))
-    words = np.frombuffer(events, np.int64).reshape((count, WORDS_EACH))
+    octets = np.frombuffer(events, np.uint8).reshape((-1, OCTETS_EACH))
+    words = np.frombuffer(events, np.int64).reshape((-1, WORDS_EACH))
     at = first = 0
     for order in range(n):
-        last, own = _found(octets[first:], words[first:])
+        own = events_of_one(octets[first:])
+        last = standing(octets[first : first + own], words[first : first + own])
         if last < 0 or at + ORDER_ROOM > len(out):
             return NOT_PLAIN
         if as_array:
@@ -144,8 +150,8 @@ def tell(
         if at < 0:
             return NOT_PLAIN
         first += own
-    found[0] = _add_backs(octets, words, backs)
-    if first != count or found[0] < 0:
+    found[0] = add_backs(octets, words, backs, 0)
+    if first != len(octets) or found[0] < 0:
         return NOT_PLAIN
     if as_array:
         out[at] = CLOSE
