@@ -26,7 +26,7 @@ from benchmarks.core_flow import Tally, Translator, batches, opening
 from benchmarks.order_flow import expected, generate
 from benchmarks.report import Report, Row, compare
 from matcher.core.engine import Engine
-from matcher.core.kernel import compile_entries
+from matcher.core.kernel import compile_entries, straight_to
 from matcher.core.state import Capacities
 from protocol.layout import Rows
 
@@ -195,6 +195,7 @@ def _one_by_one(engine: Engine, commands: Rows) -> int:
 def _latencies(flow: Flow, size: int) -> tuple[float, float, float, float]:
     """Return p50, p99, p99.9 and the longest time of a command inside the core, in nanoseconds."""
     compile_entries()
+    timed = straight_to(apply_timed)
     engine = open_engine(flow)
     buffer = np.empty(size, flow.commands.dtype)
     took = np.empty(len(flow.commands), np.int64)
@@ -202,7 +203,7 @@ def _latencies(flow: Flow, size: int) -> tuple[float, float, float, float]:
     for batch in batches(flow.commands, size):
         part = buffer[: len(batch)]
         part[:] = batch
-        apply_timed(engine._memory, id(part), len(part))  # noqa: SLF001
+        timed(engine._table, part)  # noqa: SLF001
         took[done : done + len(part)] = engine.blocks["scratch"][: len(part)]
         done += len(part)
     p50, p99, p999, longest = np.percentile(took, [50, 99, 99.9, 100]) * ns_per_tick()

@@ -15,8 +15,16 @@ from numba.extending import intrinsic
 
 from benchmarks.order_flow import CANCEL, NEW_IOC, REDUCE
 from matcher.core.ahead import look_ahead, look_first
+from matcher.core.blocks import Array
 from matcher.core.dispatch import apply_command, apply_plain
-from matcher.core.kernel import array_address, entry, memory_at, rows_at
+from matcher.core.kernel import (
+    array_address,
+    array_length,
+    batch_entry,
+    entry,
+    memory_at,
+    rows_at,
+)
 from matcher.core.state import Core
 from protocol.layout import Rows
 from protocol.records import Command
@@ -41,11 +49,12 @@ def _ticks(_typing: Any) -> Any:
 ticks = cast("Callable[[], int]", _ticks)
 
 
-@entry
-def apply_timed(memory: int, array_id: int, count: int) -> int:
+@batch_entry
+def apply_timed(table: Array, commands: Array) -> int:
     """Apply commands as the engine does, and write how long each took into the scratch block."""
-    core = core_at(memory)
-    batch = commands_at(array_address(array_id), count)
+    core = core_at(array_address(table))
+    count = array_length(commands)
+    batch = commands_at(array_address(commands), count)
     core.state.events = 0
     look_first(core, batch, count)
     for place in range(count):

@@ -17,6 +17,8 @@ from matcher.core.blocks import MemoryView, Numbers, SmallNumbers, Table, TextVi
 from matcher.core.kernel import (
     INTERPRETED,
     array_address,
+    array_length,
+    batch_entry,
     clear_row,
     compile_entries,
     copy_text,
@@ -83,10 +85,16 @@ def widen(memory, one, _other):
     return order.next - order.instrument - order.side
 
 
-@entry
-def address(memory, array_id, _other):
+@batch_entry
+def address_of(array, _other):
     """Return where a numpy array keeps its data."""
-    return array_address(array_id)
+    return array_address(array)
+
+
+@batch_entry
+def length_of(array, _other):
+    """Return how many rows a numpy array has."""
+    return array_length(array)
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +149,13 @@ def test_a_narrow_field_is_read_as_a_whole_number(probe, number):
     assert probe.arrays["orders"]["price"][0] == number
 
 
-def test_the_address_of_an_array_is_found_by_the_array_itself(probe):
-    array = np.zeros(9, np.int64)
+def test_where_an_array_lies_and_how_long_it_is_is_found_by_the_array_itself(probe):
+    array = np.zeros((9, 2), np.int64)
     part = array[3:]
-    assert address(probe.memory, id(part), 0) == part.ctypes.data == array.ctypes.data + 24
+    address, length = straight_to(address_of), straight_to(length_of)
+    assert address(part, array) == part.ctypes.data == array.ctypes.data + 48
+    assert address(array, part) == array.ctypes.data
+    assert (length(part, array), length(array, part)) == (6, 9)
 
 
 def test_an_annotation_is_never_an_object():
@@ -193,9 +204,10 @@ def test_what_no_block_has_is_refused_when_it_is_compiled(wrong):
 
 @pytest.mark.skipif(INTERPRETED, reason="interpreted code is its own")
 def test_machine_code_is_called_past_the_dispatcher(probe):
-    numbers = np.array([7, 8, 9])
-    straight = straight_to(address)
-    assert straight(probe.memory, id(numbers), 0) == numbers.ctypes.data
+    straight = straight_to(mix)
+    assert straight(probe.memory, 1, 2) == mix(probe.memory, 1, 2)
+    with pytest.raises(TypeError):
+        straight_to(address_of)(np.zeros(1))
 
 
 @pytest.mark.slow

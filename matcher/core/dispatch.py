@@ -8,13 +8,22 @@ from matcher.core.accounts import settle_accounts
 from matcher.core.admin import administer
 from matcher.core.ahead import look_ahead, look_first
 from matcher.core.amends import amend, replace
+from matcher.core.blocks import Array
 from matcher.core.cancels import cancel, cancel_all, cancel_list
 from matcher.core.continuous import enter
 from matcher.core.emit import LAST, command_rejected
 from matcher.core.expiries import first_expiry_ns
 from matcher.core.follow_ups import follow_up
 from matcher.core.funding import deposit, withdraw
-from matcher.core.kernel import array_address, entry, inlined, kernel, memory_at, rows_at
+from matcher.core.kernel import (
+    array_address,
+    array_length,
+    batch_entry,
+    inlined,
+    kernel,
+    memory_at,
+    rows_at,
+)
 from matcher.core.list_entry import gather
 from matcher.core.plain import cancel_plain, enter_plain
 from matcher.core.sessions import set_phase, tick
@@ -27,16 +36,17 @@ core_at = memory_at(Core)
 commands_at = rows_at(Command)
 
 
-@entry
-def apply_commands(memory: int, array_id: int, count: int) -> int:
-    """Apply up to `count` commands of a numpy array.
+@batch_entry
+def apply_commands(table: Array, commands: Array) -> int:
+    """Apply commands, rows of a contiguous array, to the core whose table of blocks is given.
 
     Returns how many events there are when all were applied, which is nearly always: a number that
     the caller need not take apart. Else the complement (`~`) of that number, with how many were
     applied in the bits from 32 up.
     """
-    core = core_at(memory)
-    batch = commands_at(array_address(array_id), count)
+    core = core_at(array_address(table))
+    count = array_length(commands)
+    batch = commands_at(array_address(commands), count)
     state = core.state
     state.events = 0
     done = 0

@@ -13,7 +13,7 @@ from matcher.core import saving
 from matcher.core.blocks import Array, MemoryView, blocks_of
 from matcher.core.digest import digest
 from matcher.core.dispatch import apply_commands
-from matcher.core.interpreted import array_address, register
+from matcher.core.interpreted import array_address, array_length, register
 from matcher.core.kernel import compile_entries, straight_to
 from matcher.core.publish import publish_deep, publish_depth
 from matcher.core.queues import publish_queues
@@ -59,7 +59,10 @@ class Engine:
         self._apply = straight_to(apply_commands)
         self._events: Rows = self.blocks["events"]
         self._few = [self._events[:count] for count in range(FEW)]
-        assert array_address(id(self._table)) == self._memory
+        assert (array_address(self._table), array_length(self._table)) == (
+            self._memory,
+            len(layout),
+        )
         self._state = self.blocks["state"]
         self._open()
 
@@ -84,7 +87,7 @@ class Engine:
         rows = len(commands)
         # One row is contiguous, and asking takes a twentieth of the time that it takes to apply it.
         assert rows == 1 or commands.flags.c_contiguous
-        count = self._apply(self._memory, id(commands), rows)
+        count = self._apply(self._table, commands)
         if count < 0:
             rows, count = ~count >> 32, ~count & 0xFFFFFFFF
         return self._few[count] if count < FEW else self._events[:count], rows

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from matcher.core.blocks import MemoryView, RowView, Table, TableView, TextView
+from matcher.core.blocks import Array, MemoryView, RowView, Table, TableView, TextView
 from protocol.layout import Record
 
 R = TypeVar("R")
@@ -26,18 +26,26 @@ KEYS = (
 """Odd multipliers, one per word of a text."""
 
 ARRAY_DATA = object.__basicsize__
-"""Where a numpy array object keeps the address of its data."""
+"""Where a numpy array object keeps the address of its data,"""
+ARRAY_SHAPE = ARRAY_DATA + 16
+"""and that of its lengths, behind the number of its dimensions."""
 _WORD = (1 << 64) - 1
 _memories: "weakref.WeakValueDictionary[int, MemoryView]" = weakref.WeakValueDictionary()
 
 
-def array_address(array_id: int) -> int:
-    """Return the address of the data of the numpy array whose `id` this is.
+def array_address(array: Array) -> int:
+    """Return the address of an array's data.
 
     numpy keeps it right behind the object head. `array.ctypes.data` is the same and takes 800 ns,
     more than a whole batch of one command.
     """
-    return ctypes.c_int64.from_address(array_id + ARRAY_DATA).value
+    return ctypes.c_int64.from_address(id(array) + ARRAY_DATA).value
+
+
+def array_length(array: Array) -> int:
+    """Return how many rows an array has."""
+    shape = ctypes.c_int64.from_address(id(array) + ARRAY_SHAPE).value
+    return ctypes.c_int64.from_address(shape).value
 
 
 def register(address: int, memory: MemoryView) -> None:

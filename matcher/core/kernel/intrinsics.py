@@ -165,13 +165,27 @@ def _copy_row(_typing: Any, to: Any, source: Any) -> Any:
     return types.none(to, source), generate
 
 
-@intrinsic
-def _array_address(_typing: Any, array_id: Any) -> Any:
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        at = builder.add(args[0], I64(interpreted.ARRAY_DATA))
-        return builder.load(builder.inttoptr(at, I64.as_pointer()), align=8)
+def _word_of(builder: Any, address: Any, offset: int) -> Any:
+    """Load a word of a Python object."""
+    place = builder.bitcast(at_offset(builder, address, I64(offset)), I64.as_pointer())
+    return builder.load(place, align=8)
 
-    return types.int64(types.int64), generate
+
+@intrinsic
+def _array_address(_typing: Any, array: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _word_of(builder, args[0], interpreted.ARRAY_DATA)
+
+    return types.int64(array), generate
+
+
+@intrinsic
+def _array_length(_typing: Any, array: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        shape = _word_of(builder, args[0], interpreted.ARRAY_SHAPE)
+        return _word_of(builder, builder.inttoptr(shape, cgutils.voidptr_t), 0)
+
+    return types.int64(array), generate
 
 
 def memory_at(memory: type[M]) -> Callable[[int], M]:
@@ -221,6 +235,7 @@ def rows_at(record: type[R]) -> Callable[[int, int], Table[R]]:
 
 
 array_address = _twin(_array_address, interpreted.array_address)
+array_length = _twin(_array_length, interpreted.array_length)
 copy_text = _twin(_copy_text, interpreted.copy_text)
 same_text = _twin(_same_text, interpreted.same_text)
 has_text = _twin(_has_text, interpreted.has_text)

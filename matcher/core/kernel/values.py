@@ -1,4 +1,4 @@
-"""Teach numba the values that kernel functions see: memory, blocks, rows and texts.
+"""Teach numba the values that kernel functions see: memory, blocks, rows, texts and numpy arrays.
 
 All are bare addresses (a block also knows its length), so nothing is counted and nothing is boxed.
 Reading a field widens it to int64; writing one cuts it down. Every load and store names its field
@@ -22,7 +22,7 @@ from numba.core.typing.templates import (
     infer_global,
     signature,
 )
-from numba.extending import lower_builtin, register_model
+from numba.extending import NativeValue, lower_builtin, register_model, unbox
 
 from matcher.core.blocks import Block, blocks_of
 from protocol.layout import Record
@@ -74,9 +74,23 @@ class TextType(types.Type):
         super().__init__(f"Text({field},{words})")
 
 
+class ArrayType(types.Type):
+    """The address of a numpy array: of the Python object, not of its data."""
+
+    def __init__(self) -> None:
+        super().__init__("ArrayObject")
+
+
+register_model(ArrayType)(models.OpaqueModel)
 register_model(MemoryType)(models.OpaqueModel)
 register_model(RowType)(models.OpaqueModel)
 register_model(TextType)(models.OpaqueModel)
+
+
+@unbox(ArrayType)
+def _take_array(_typ: ArrayType, array: Any, _context: Any) -> NativeValue:
+    """Take an array as it is passed; numba's own way in counts references and copies six fields."""
+    return NativeValue(array)
 
 
 @register_model(TableType)
