@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -71,14 +73,20 @@ def test_what_is_not_the_same_is_the_parsers(data: bytes):
     assert lane_that_knows().find(data) is None
 
 
-@pytest.mark.parametrize("name", [b"transfer-encoding", b"expect", b"upgrade"])
-def test_a_head_that_says_more_than_a_length_is_not_kept(name: bytes):
-    assert lane_that_knows(headers=[*HEADERS, (name, b"x")]).find(HEAD + b"a=1") is None
-
-
-def test_a_request_that_came_with_others_or_in_pieces_is_not_kept():
-    for data in (HEAD + b"a=1" + HEAD, HEAD, b"\r\n\r\n" + HEAD + b"a=1"):
-        assert lane_that_knows(data).find(HEAD + b"a=1") is None
+@pytest.mark.parametrize(
+    "lane",
+    [
+        *(
+            pytest.param(lane_that_knows(headers=[*HEADERS, (name, b"x")]), id=name.decode())
+            for name in (b"transfer-encoding", b"expect", b"upgrade")
+        ),
+        pytest.param(lane_that_knows(HEAD + b"a=1" + HEAD), id="came with another"),
+        pytest.param(lane_that_knows(HEAD), id="came in pieces"),
+        pytest.param(lane_that_knows(b"\r\n\r\n" + HEAD + b"a=1"), id="came behind lines"),
+    ],
+)
+def test_a_head_that_says_more_than_a_length_or_did_not_come_alone_is_not_kept(lane: Lane):
+    assert lane.find(HEAD + b"a=1") is None
 
 
 def test_so_many_heads_are_kept_and_none_that_is_long():
@@ -125,20 +133,27 @@ class Wire:
         return int(head.split()[1]), json.loads(await soon(self.reader.readexactly(length)))
 
 
-async def wire_to(house: WsHouse) -> Wire:
-    return Wire(await asyncio.open_connection("127.0.0.1", house.port))
+@asynccontextmanager
+async def wire_to(house: WsHouse) -> AsyncIterator[Wire]:
+    """Open a connection, for as long as it is used."""
+    wire = Wire(await asyncio.open_connection("127.0.0.1", house.port))
+    yield wire
+    wire.writer.close()
+
+
+@asynccontextmanager
+async def known() -> AsyncIterator[tuple[WsHouse, Wire]]:
+    """A house and a connection on which order 1 was taken: the next orders have a head that came before."""
+    async with ws_house() as house, wire_to(house) as wire:
+        assert (await wire.ask(order(house, 1)))[1]["orderId"] == 1
+        yield house, wire
 
 
 @played
 async def test_orders_with_one_head_are_each_checked_and_done():
-    async with ws_house() as house:
-        one, other = await wire_to(house), await wire_to(house)
-        told = [await wire.ask(order(house, n)) for n, wire in enumerate((one, one, other), 1)]
-        assert [(status, body["orderId"]) for status, body in told] == [
-            (200, 1),
-            (200, 2),
-            (200, 3),
-        ]
+    async with known() as (house, one), wire_to(house) as other:
+        told = [await wire.ask(order(house, n)) for n, wire in ((2, one), (3, other))]
+        assert [(status, body["orderId"]) for status, body in told] == [(200, 2), (200, 3)]
         forged = await one.ask(order(house, 4, secret="another one"))
         assert (forged[0], forged[1]["code"]) == (400, -1022)
         stranger = await one.ask(order(house, 4, key="nobody"))
@@ -146,26 +161,19 @@ async def test_orders_with_one_head_are_each_checked_and_done():
         house.house.keys.put("alice", None)
         revoked = await one.ask(order(house, 4))
         assert (revoked[0], revoked[1]["code"]) == (401, -2015)
-        for wire in (one, other):
-            wire.writer.close()
 
 
 @played
 async def test_a_head_that_came_before_needs_no_parser():
-    async with ws_house() as house:
-        wire = await wire_to(house)
-        assert (await wire.ask(order(house, 1)))[1]["orderId"] == 1
+    async with known() as (house, wire):
         for connection in house.state.connections:
             connection.parser = None  # type: ignore[union-attr]
         assert (await wire.ask(order(house, 2)))[1]["orderId"] == 2
-        wire.writer.close()
 
 
 @played
 async def test_an_order_is_not_begun_before_the_one_before_is_answered():
-    async with ws_house() as house:
-        wire = await wire_to(house)
-        assert (await wire.ask(order(house, 1)))[1]["orderId"] == 1
+    async with known() as (house, wire):
         behind, held = house.house.wire, []
         take, behind.deliver = behind.deliver, held.extend
         wire.writer.write(order(house, 2))
@@ -176,44 +184,34 @@ async def test_an_order_is_not_begun_before_the_one_before_is_answered():
         behind.deliver = take
         take(held)
         assert [(await wire.answer())[1]["orderId"] for _ in range(2)] == [2, 3]
-        wire.writer.close()
 
 
 @played
 async def test_orders_with_one_head_may_come_at_once_or_in_pieces():
-    async with ws_house() as house:
-        wire = await wire_to(house)
-        assert (await wire.ask(order(house, 1)))[1]["orderId"] == 1
+    async with known() as (house, wire):
         for number, cuts in ((2, ()), (4, (-100,)), (6, (100,)), (8, (len(order(house, 1)),))):
             both = order(house, number) + order(house, number + 1)
-            pieces = [
-                both[start:end]
-                for start, end in itertools.pairwise(
-                    (0, *(cut % len(both) for cut in cuts), len(both))
-                )
-            ]
+            ends = (0, *(cut % len(both) for cut in cuts), len(both))
+            pieces = [both[start:end] for start, end in itertools.pairwise(ends)]
             told = [await wire.ask(*pieces), await wire.answer()]
             assert [body["orderId"] for _, body in told] == [number, number + 1]
-        wire.writer.close()
 
 
 @played
 async def test_a_query_above_the_limit_of_a_head_is_refused_behind_a_head_that_came_before():
     async with ws_house() as house:
         for length, status in ((10, 200), (HEAD_LIMIT // 2, 200), (HEAD_LIMIT, 431)):
-            wire = await wire_to(house)
             query = b"symbol=BTCUSDT&timeUnit=" + b"a" * length
-            told = await wire.ask(b"GET /api/v3/depth?%b HTTP/1.1\r\nHost: x\r\n\r\n" % query)
+            async with wire_to(house) as wire:
+                told = await wire.ask(b"GET /api/v3/depth?%b HTTP/1.1\r\nHost: x\r\n\r\n" % query)
             assert told[0] == status, told
-            wire.writer.close()
 
 
 @played
 async def test_the_same_head_from_a_proxy_is_read_for_who_sends_it():
-    async with ws_house() as house:
+    async with ws_house() as house, wire_to(house) as wire:
         row = KeyRow("alice", house.house.alice, SECRET, "HMAC", EVERY_PERMISSION, ("9.9.9.9",))
         house.house.keys.put("alice", key_of(row))
-        wire = await wire_to(house)
         from_there, from_elsewhere = (
             order(house, 1).replace(b"Host: x", b"Host: x\r\nX-Forwarded-For: %b" % address)
             for address in (b"9.9.9.9", b"8.8.8.8")
@@ -222,20 +220,16 @@ async def test_the_same_head_from_a_proxy_is_read_for_who_sends_it():
             assert (await wire.ask(claimed))[0] == 401
         (direct,) = house.state.connections
         setattr(direct.app, "proxies", Proxies("127.0.0.1"))  # type: ignore[union-attr]  # noqa: B010
-        behind = await wire_to(house)
-        assert [(await behind.ask(one))[0] for one in (from_elsewhere, from_there)] == [401, 200]
+        async with wire_to(house) as behind:
+            claims = (from_elsewhere, from_there)
+            assert [(await behind.ask(one))[0] for one in claims] == [401, 200]
         assert (await wire.ask(from_there))[0] == 401
-        for one in (wire, behind):
-            one.writer.close()
 
 
 @played
 async def test_a_worker_that_stops_says_that_the_answer_is_the_last_one():
-    async with ws_house() as house:
-        wire = await wire_to(house)
-        assert (await wire.ask(order(house, 1)))[0] == 200
+    async with known() as (house, wire):
         for connection in list(house.state.connections):
             connection.shutdown()
         wire.writer.write(order(house, 2))
         assert b"connection: close" in await soon(wire.reader.readuntil(b"\r\n\r\n"))
-        wire.writer.close()
