@@ -38,6 +38,8 @@ STALE_NS = 1_000_000_000
 """How old what is shown of an account may be."""
 SILENCE_NS = 3_000_000_000
 """After so long without a word it is said what that may mean, and the connection is made anew."""
+KEPT_ASIDE = 2
+"""How many of the copies that were put aside stay: nothing is in them that the exchange does not have."""
 _TURN_MS = 5
 _LINGER_MS = 100
 
@@ -211,6 +213,7 @@ def serve(service: Service, settings: Settings) -> None:
     except (Diverged, CorruptJournal) as error:
         service.log.warning("the copy cannot be gone on with: %s", error or "it has another end")
         life.put_aside()
+        life.clear_aside(KEPT_ASIDE)
     finally:
         if edge:
             edge.stand_back()

@@ -3,6 +3,7 @@
 import gc
 import json
 import secrets
+import shutil
 import time
 import tomllib
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from runtime.shared import Blocks
 
 LOCK_PATIENCE_NS = 5_000_000_000
 _PAUSE_S = 0.02
+_ASIDE = "aside-"
 
 
 class ToldToStop(Exception):
@@ -164,7 +166,7 @@ class Life:
 
     def put_aside(self) -> None:
         """Keep a copy that is not how the other's journal begins, and let the next start begin a new one."""
-        place = self.settings.data_dir / f"aside-{clock.wall_ns()}"
+        place = self.settings.data_dir / f"{_ASIDE}{clock.wall_ns()}"
         place.mkdir(mode=0o700)
         for folder in (self.folder, snapshot_folder(self.settings.data_dir)):
             if folder.exists():
@@ -174,6 +176,20 @@ class Life:
             "one is begun %s",
             facts(aside=place),
         )
+
+    def clear_aside(self, kept: int) -> None:
+        """Remove what was put aside, but for the newest `kept`."""
+        # A folder that a person has given another name is that person's.
+        names = [path.name for path in self.settings.data_dir.glob(f"{_ASIDE}*")]
+        times = sorted(int(text) for name in names if (text := name[len(_ASIDE) :]).isdecimal())
+        for when in times[:-kept]:
+            place = self.settings.data_dir / f"{_ASIDE}{when}"
+            try:
+                shutil.rmtree(place)
+            except OSError as error:
+                self.service.log.warning("an old copy cannot be removed: %s", error)
+            else:
+                self.service.log.info("an old copy is removed %s", facts(aside=place))
 
     def end(self) -> None:
         """Take the shared memory away."""

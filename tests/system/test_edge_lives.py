@@ -60,6 +60,18 @@ class InFlight(threading.Thread):
         self._client.connection.close()
 
 
+def test_both_ends_of_the_wire_are_metered(hosts: Hosts) -> None:
+    told = {}
+    for name, venue in (("home", hosts.home), ("edge", hosts.edge)):
+        place = venue.status()["office"].removeprefix("http://")
+        door = http.client.HTTPConnection(place, timeout=30)
+        door.request("GET", "/metrics")
+        told[name] = door.getresponse().read().decode().splitlines()
+        door.close()
+    assert {"openbourse_edges 1.0", "openbourse_gate_refused_commands 0.0"} <= set(told["home"])
+    assert {"openbourse_edge_away 0.0", "openbourse_up 1.0"} <= set(told["edge"])
+
+
 def test_what_died_with_the_matcher_is_unknown_at_the_edge_soon_after_the_next_is_at_work(
     hosts: Hosts,
 ) -> None:
