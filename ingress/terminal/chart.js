@@ -81,6 +81,7 @@ export class Chart {
    */
   show(market) {
     this._market = market;
+    this._heard = null;
     const minMove = market.tick / 10 ** market.pricePlaces;
     this._candles.applyOptions({ priceFormat: { type: "price", precision: market.pricePlaces, minMove } });
     this.mark([]);
@@ -99,10 +100,12 @@ export class Chart {
   }
 
   /**
-   * Let a trade move the candle of now, ahead of the candle stream.
+   * Let a trade move the candle of now, ahead of the candle stream; the first trade of all begins one.
    * @param {{p: string, q: string, T: number}} trade
    */
   trade(trade) {
+    this._heard = trade;
+    if (this._all?.length === 0) return this._begin(trade);
     const last = this._last;
     if (!last || trade.T / 1000 >= last.time + INTERVALS[this.interval]) return;
     const price = Number(trade.p);
@@ -140,7 +143,8 @@ export class Chart {
 
   _follow() {
     this._stop();
-    this._last = null;
+    // Candles of another instrument or interval: nothing is added to them.
+    this._all = this._last = null;
     this._stop = this._streams.listen(
       `${this._market.stream}@kline_${this.interval}`,
       ({ k }) => this._take(k),
@@ -167,6 +171,14 @@ export class Chart {
     this._chart.timeScale().scrollToRealTime();
     byId("chart-empty").hidden = this._all.length > 0;
     this._describe();
+    // History comes from the database, which is a moment behind.
+    if (!this._last && this._heard) this._begin(this._heard);
+  }
+
+  /** Show a candle of one trade, until the candle stream tells it. */
+  _begin({ p, q, T }) {
+    const length = INTERVALS[this.interval] * 1000;
+    this._add(candle(T - (T % length), [p, p, p, p, q]));
   }
 
   _isShown(symbol, interval) {
@@ -178,6 +190,10 @@ export class Chart {
     const one = candle(k.t, [k.o, k.h, k.l, k.c, k.v]);
     if (this._last && one.time < this._last.time) return;
     if (this._last?.time === one.time) this._all.pop();
+    this._add(one);
+  }
+
+  _add(one) {
     this._all.push(one);
     if (this._all.length > CANDLES * 4) this._all.splice(0, CANDLES);
     this._last = one;

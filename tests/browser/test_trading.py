@@ -1,7 +1,7 @@
 """Trading by hand: what a person enters is seen in the book, in the account and by others."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -145,3 +145,35 @@ def test_every_kind_of_order_is_taken_by_the_exchange(trader):
     assert "OTO list" in told, told
     trader.sees(trader.count, "12")
     trader.shot("07-every-kind")
+
+
+def without_candles(page: Page) -> None:
+    """Let no candle come: neither of the database, nor of the stream, which tells one within two seconds."""
+
+    def pass_on(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        server.on_message(lambda told: None if "@kline_" in str(told) else route.send(told))
+
+    page.route("**/api/v3/klines*", lambda route: route.fulfill(json=[]))
+    page.route_web_socket("**/stream", pass_on)
+
+
+def test_the_first_trade_of_all_begins_a_candle_before_any_candle_is_told(trader):
+    page = trader.page
+    without_candles(page)
+    trader.arrive()
+    # The candle of a minute could end between the two trades.
+    page.click("#intervals >> text=1d")
+    expect(page.locator("#chart-empty")).to_have_text("No trades yet.")
+    expect(page.locator("#chart-empty")).to_be_visible()
+    trader.bob_trades("SELL", "50000.00", "0.2")
+    trader.place("buy", "MARKET", quantity="0.1")
+    expect(page.locator("#chart-empty")).to_be_hidden()
+    now = page.locator("#chart-now")
+    expect(now).to_have_text("O 50000.00  H 50000.00  L 50000.00  C 50000.00")
+    trader.bob_trades("BUY", "49000.00", "0.1")
+    trader.place("sell", "MARKET", quantity="0.1")
+    expect(now).to_have_text("O 50000.00  H 50000.00  L 49000.00  C 49000.00")
+    page.click("#intervals >> text=4h")
+    expect(now).to_have_text("O 49000.00  H 49000.00  L 49000.00  C 49000.00")
+    expect(page.locator("#chart-empty")).to_be_hidden()
