@@ -1,10 +1,12 @@
 """Two funded accounts to try the exchange with: `python -m commands.demo`, run once at every start.
 
 Their keys stay in the data directory (`runtime/demo_keys.py`). Whatever of them is there already is left
-alone: doing it again, also after it was cut short, changes nothing.
+alone: doing it again, also after it was cut short, changes nothing. So it is done again for as long as the
+exchange, or its database, is too busy or away; the exchange does not wait for it for long (`supervision/programs.py`).
 """
 
 import sys
+import time
 
 from commands import Refused, api_keys
 from commands.account import create_account
@@ -20,22 +22,38 @@ NAMES = ("alice", "bob")
 OF_A_QUOTE = 1_000_000
 OF_ANOTHER = 1_000
 """Whole units given to each account: of assets that others are priced in, and of all others."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
 
 
 def main() -> int:
-    """Make what is missing; the exit status."""
+    """Make what is missing, however often it must be tried; the exit status."""
     settings = load()
     logger = log.open_log("demo", settings.supervision.log_level)
-    try:
-        keys = demo_keys.read(settings.data_dir)
-        for name in NAMES:
-            keys[name] = keys_for(settings, name, keys.get(name, {}))
-            fund(settings, int(keys[name]["account"]), OF_A_QUOTE, OF_ANOTHER)
-        demo_keys.write(settings.data_dir, keys)
-    except Refused as why:
-        logger.critical("no demo accounts: %s", why)
-        return 1
-    return 0
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            make(settings)
+        except Refused as why:
+            logger.error(  # noqa: TRY400 - its text says it all
+                "no demo accounts yet, tried again in %g s: %s", pause_s, why
+            )
+        else:
+            return 0
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def make(settings: Settings) -> None:
+    """Make the accounts, their money and their keys.
+
+    Raises: Refused when the exchange or its database is away.
+    """
+    keys = demo_keys.read(settings.data_dir)
+    for name in NAMES:
+        keys[name] = keys_for(settings, name, keys.get(name, {}))
+        fund(settings, int(keys[name]["account"]), OF_A_QUOTE, OF_ANOTHER)
+    demo_keys.write(settings.data_dir, keys)
 
 
 def keys_for(settings: Settings, name: str, kept: dict[str, str]) -> dict[str, str]:

@@ -202,7 +202,7 @@ class Arbiter:
         elif process.state is State.BACKOFF:
             again_s = max(0, process.due_ns - clock.steady_ns()) / 1e9
             self._log.error("died, starts again %s", f"{facts} {log.facts(in_s=again_s)}")
-            if process.failures >= self._policy.start_tries and process.part is Part.SOLE:
+            if process.is_hopeless and process.part is Part.SOLE:
                 self._give_up(process)
         else:
             self._log.info("%s %s", process.state, facts)
@@ -271,7 +271,7 @@ class Arbiter:
             self._stop_next(now_ns)
         elif self._announced:
             self._keep_spares()
-        elif all(one.state in SATISFIED for one in self.processes):
+        elif not any(one.is_awaited(now_ns) for one in self.processes):
             self._announced = True
             self._notifier.ready()
             self._announce()

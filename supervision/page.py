@@ -24,7 +24,11 @@ def welcome(settings: Settings, asked_dsn: str, seconds: float) -> str:
     ]
     for name, keys in demo_keys.read(settings.data_dir).items():
         lines.append(f"  {name:<12} API key {keys['api_key']}  secret {keys['secret']}")
-    if settings.demo:
+    if settings.demo and not (settings.data_dir / demo_keys.SHELL_FILE).exists():
+        lines.append(
+            "  demo         its accounts are not made yet, which is tried on: the log says why"
+        )
+    elif settings.demo:
         lines.append(f"  both again   . {settings.data_dir / demo_keys.SHELL_FILE}")
     return "\n".join(lines)
 

@@ -18,6 +18,9 @@ _STOP_ORDER = (
 """The simulated traders go home; no new requests; the matcher answers what it has taken; the gate sends it on; the
 writer stores what the matcher told; the streams end; the database last. Each has ended before the next is asked."""
 
+DEMO_S = 30.0
+"""Three questions that are not answered."""
+
 SNAPSHOT_S = 600.0
 """A snapshot is written and proved without a word, at the lowest priority."""
 
@@ -41,6 +44,7 @@ class Program:
     status 0. `hint` is logged at its start. `patience_s`: how much longer than others it may be silent.
     `door`: host and port that the supervisor binds and hands over as a descriptor, and whether others share it.
     `spare`: the argument list of another one of it that is kept behind it and has its place when it dies.
+    `awaited_s`: how long after its start the exchange is said to be up without it; 0: never, it is needed.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Program:
     renewal: Renewal = Renewal.NEVER
     door: tuple[str, int, bool] | None = None
     spare: tuple[str, ...] = ()
+    awaited_s: float = 0.0
 
 
 def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
@@ -106,10 +111,7 @@ def table(settings: Settings, run: Path) -> tuple[list[Program], Settings]:
         gate = python("matcher.gate")
         programs.append(Program("gate", gate, needs=("matcher",), renewal=Renewal.PAUSE))
     if settings.demo:
-        programs.append(Program("demo", python("commands.demo"), needs=("ingress",), once=True))
-        if settings.market.rate:
-            market = python("commands.simulate")
-            programs.append(Program("market", market, needs=("demo",), renewal=Renewal.PAUSE))
+        programs += _demo(settings)
     return programs, settings
 
 
@@ -143,6 +145,19 @@ def _at_an_edge(settings: Settings) -> list[Program]:
         _ingress(settings, "edge"),
         *_broadcasters(settings),
     ]
+
+
+def _demo(settings: Settings) -> list[Program]:
+    """Return what makes the demo's accounts and its market: nobody else's exchange waits for long for them."""
+    demo = Program("demo", python("commands.demo"), needs=("ingress",), once=True, awaited_s=DEMO_S)
+    market = Program(
+        "market",
+        python("commands.simulate"),
+        needs=("demo",),
+        renewal=Renewal.PAUSE,
+        awaited_s=DEMO_S,
+    )
+    return [demo, market] if settings.market.rate else [demo]
 
 
 def _kernel() -> Program:

@@ -126,6 +126,7 @@ class Process:
         self.voices: dict[int, Voice] = {}
         self.last_words = ""
         self.spawned_ns = 0
+        self._begun_ns = 0
         self.part = Part.SOLE
         self._stopped_ns: dict[int, int] = {}
         self._since_ns = 0
@@ -159,11 +160,27 @@ class Process:
         """Whether it was a spare, has the place of one that died, and is not at work yet."""
         return self.part is not Part.SPARE and self.facts.get("role") == "spare"
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it has died so often that a start of the exchange cannot succeed."""
+        return self.failures >= self.policy.start_tries and not self.program.awaited_s
+
+    def is_awaited(self, now_ns: int) -> bool:
+        """Whether the exchange is not up because of it.
+
+        One that can do without and was not started yet waits for another one, which is awaited itself or is late.
+        """
+        if self.state in SATISFIED:
+            return False
+        awaited_ns = int(self.program.awaited_s * 1e9)
+        return not awaited_ns or (self._begun_ns > 0 and now_ns - self._begun_ns < awaited_ns)
+
     def spawned(self, pid: int, now_ns: int) -> None:
         """Note that it was started as `pid`."""
         self.restarts += self.state is State.BACKOFF
         self.pid = pid
         self.spawned_ns = now_ns
+        self._begun_ns = self._begun_ns or now_ns
         self.voices.clear()
         self._turn(Cause.SPAWNED, now_ns)
 

@@ -30,6 +30,11 @@ def main(name: str, run: Path, behaviour: str) -> int:  # noqa: C901 - a table o
         case "finishes":
             note("stopped")
             return 0
+        case "is late":
+            while not (run / "come").exists() and not service.stopping:
+                time.sleep(0.02)
+            note("stopped")
+            return 0
         case "never ready":
             steady(service)
         case "dies once":

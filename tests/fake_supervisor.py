@@ -21,6 +21,7 @@ from supervision.wishes import Wishes
 
 PAUSING = ("ingress", "writer", "snapshotter")
 RENEWALS = {"broadcaster": Renewal.SUCCESSOR, **dict.fromkeys(PAUSING, Renewal.PAUSE)}
+AWAITED_S = {"demo": 0.5, "market": 0.5}
 SPARES = {"has a spare": "is the spare", "has a sick spare": "dies always"}
 FAKE = Path(__file__).with_name("fake_process.py")
 
@@ -46,7 +47,8 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
             name,
             (sys.executable, str(FAKE), name, str(run), behaviour),
             needs=tuple(needs),
-            once=behaviour == "finishes",
+            once=behaviour in ("finishes", "is late"),
+            awaited_s=AWAITED_S.get(name, 0.0),
             renewal=RENEWALS.get(name.partition("-")[0], Renewal.NEVER),
             door=("127.0.0.1", 0, False) if behaviour == "listens" else None,
             spare=(sys.executable, str(FAKE), name, str(run), SPARES[behaviour])

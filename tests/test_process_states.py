@@ -148,3 +148,26 @@ def test_a_ready_process_that_says_nothing_for_too_long_is_stuck():
 def test_an_impossible_turn_is_a_bug():
     with pytest.raises(AssertionError, match="matcher is stopped, and was died"):
         process().died(1, 0)
+
+
+def test_a_needed_process_is_awaited_for_ever_and_a_demo_for_its_time_from_the_first_start_on():
+    needed, demo = process(), process(awaited_s=30.0)
+    assert needed.is_awaited(100 * SECOND)
+    # It was not started: what it waits for is awaited.
+    assert not demo.is_awaited(100 * SECOND)
+    for one in (needed, demo):
+        one.spawned(100, 100 * SECOND)
+        assert one.is_awaited(129 * SECOND)
+        one.died(1, 129 * SECOND)
+        one.spawned(101, 130 * SECOND)
+    assert needed.is_awaited(1000 * SECOND)
+    assert not demo.is_awaited(130 * SECOND)
+
+
+def test_a_process_at_work_is_not_awaited():
+    for awaited_s in (0.0, 30.0):
+        one = process(awaited_s=awaited_s)
+        one.spawned(100, SECOND)
+        assert one.is_awaited(2 * SECOND)
+        one.ready(2 * SECOND)
+        assert not one.is_awaited(2 * SECOND)

@@ -113,6 +113,27 @@ def test_bad_configuration_later_leaves_the_others_working(exchange):
     assert exchange.end() == 1
 
 
+def test_the_exchange_is_up_without_a_demo_that_is_late_and_the_demo_comes_later(exchange):
+    exchange.up(
+        ("market", "steady", ("demo",)), ("demo", "is late", ("door",)), ("door", "steady", ())
+    )
+    until(exchange.is_up, "up")
+    assert (exchange.state("demo"), exchange.state("market")) == ("starting", "stopped")
+    assert status.told(exchange.run)["state"] == "degraded"
+    (exchange.run / "come").touch()
+    until(lambda: status.told(exchange.run)["state"] == "running", "running")
+    assert exchange.lives() == ["door started", "demo started", "demo stopped", "market started"]
+    assert exchange.end() == 0
+
+
+def test_a_market_that_dies_again_and_again_ends_no_start(exchange):
+    exchange.up(("market", "dies always", ()), ("door", "steady", ()), start_tries=2)
+    until(exchange.is_up, "up")
+    until(lambda: exchange.lives().count("market started") > 4, "tried again")
+    assert "is given up" not in exchange.text()
+    assert exchange.end() == 0
+
+
 def test_a_process_that_will_not_stop_is_killed(exchange):
     exchange.up(("deaf", "deaf", ()), stop_timeout_s=0.5)
     until(exchange.is_up, "up")
