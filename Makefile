@@ -23,17 +23,25 @@ SECONDS ?= 600
 CORE_TESTS := tests/scenarios tests/properties $(wildcard tests/test_core*.py)
 PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py broadcaster_intake.py intervals.py units.py runtime_board_reads.py market_bus.py)
 
-.PHONY: audit sbom up test fast lint fix clients soak freqtrade hummingbot browser programs bench books fuzz fuzz-more coverage bounds
+.PHONY: audit sbom up test units system fast lint fix clients soak freqtrade hummingbot browser programs bench books fuzz fuzz-more coverage bounds
 
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
 
+# One after the other: each of the first two has work for two cores.
 test: .venv/for-tests
+	$(MAKE) units
+	$(MAKE) system
+	$(BIN)/pytest -m "(clients or browser) and not bench" tests/clients tests/browser $(ARGS)
+
+# What needs no processes of an exchange; what needs them.
+units: .venv/for-tests
 	$(BIN)/python -m matcher.warm_up
 	$(BIN)/python -m ingress.warm_up
 	$(BIN)/pytest -n 2 --dist loadfile -m "not ($(APART))" $(ARGS)
-	$(BIN)/pytest -n 2 --dist loadfile -m "($(APART)) and not (bench or clients or browser)" $(ARGS)
-	$(BIN)/pytest -m "(clients or browser) and not bench" $(ARGS)
+
+system: .venv/for-tests
+	$(BIN)/pytest -n 2 --dist loadfile -m "system and not bench" tests/system $(ARGS)
 
 fast: .venv/for-tests
 	$(BIN)/pytest $(ARGS)

@@ -61,6 +61,14 @@ def test_no_two_files_of_tests_have_one_name() -> None:
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.parametrize("mark", ["system", "clients", "browser"])
+def test_tests_that_stand_apart_lie_in_the_folder_that_make_gives_to_pytest(mark: str) -> None:
+    tests = [path for path in PYTHON if path.name.startswith("test_")]
+    marked = {name_of(path) for path in tests if f"pytest.mark.{mark}" in path.read_text()}
+    folder = ROOT / "tests" / mark
+    assert marked == {name_of(path) for path in tests if path.is_relative_to(folder)}
+
+
 def test_no_file_is_longer_than_400_lines():
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in PYTHON}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
