@@ -27,11 +27,14 @@ from runtime.postgres import EmbeddedPostgres
 from runtime.shared import Reader
 from supervision import claim, status
 from supervision.claim import end_leftovers
+from tests.postgres_fixture import furnish
 
 ROOT = Path(__file__).parent.parent.parent
 ALWAYS_OPEN = ROOT / "tests" / "always_open.toml"
 START_S = 240.0
 """A first start compiles the core."""
+_SOURCES = ("OPENBOURSE_REDIS_SOURCE", "OPENBOURSE_WIRE_SOURCE", "OPENBOURSE_EDGE_SOURCE")
+"""Where they are set no database is started."""
 
 
 class Exchange:
@@ -68,6 +71,8 @@ class Exchange:
 
     def begin(self) -> None:
         """Start it."""
+        if not {"OPENBOURSE_DATABASE_DSN", *_SOURCES} & self._environ.keys():
+            furnish(self.data_dir)
         words = ["up", "--data-dir", str(self.data_dir), "--rest-port", "0", "--ws-port", "0"]
         self.output.unlink(missing_ok=True)
         with self.output.open("wb") as output, self.log.open("ab") as log:
