@@ -30,7 +30,8 @@ from benchmarks.ws_load import ask_once, drive_frames, frame_of, open_lines
 from runtime.ports import free_port
 
 CONNECTIONS = 4
-IN_FLIGHT = 32
+IN_FLIGHT = (32, 128)
+"""Requests under way on each connection: as a client with some orders to place has them, and as one that streams them."""
 SECONDS = 2.0
 _FASTEST = 40_000
 """Messages a second for which frames are made beforehand, for each connection."""
@@ -50,7 +51,7 @@ def run(runs: int) -> Report:
     """Measure signed orders and those of sessions that have logged on."""
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as running, _echo() as echo:
         bench = _Bench(running, running.start(), echo)
-        rows = [bench.signed(runs), bench.logged_on(runs, Path(folder))]
+        rows = [*bench.signed(runs), *bench.logged_on(runs, Path(folder))]
     return Report(
         bench="ws_api",
         rows=rows,
@@ -69,12 +70,12 @@ class _Bench:
         self._numbers = itertools.count()
         self._turns = itertools.count()
 
-    def signed(self, runs: int) -> Row:
+    def signed(self, runs: int) -> list[Row]:
         """Measure orders that are each signed with HMAC."""
         plugs = open_lines(self._stage.port, _PATH, CONNECTIONS)
-        return self._row("signed order", plugs, runs)
+        return self._rows("signed order", plugs, runs)
 
-    def logged_on(self, runs: int, folder: Path) -> Row:
+    def logged_on(self, runs: int, folder: Path) -> list[Row]:
         """Measure orders of sessions: half of the connections belong to each account."""
         plugs = open_lines(self._stage.port, _PATH, CONNECTIONS)
         for account, name in enumerate(_NAMES):
@@ -82,32 +83,50 @@ class _Bench:
             api_key = self._add_key(name, secret, folder / f"{name}.pem")
             for plug in plugs[account :: len(_NAMES)]:
                 _log_on(plug, api_key, secret)
-        return self._row("order of a session", plugs, runs, signed=False)
+        return self._rows("order of a session", plugs, runs, signed=False)
 
-    def _row(self, case: str, plugs: list[socket.socket], runs: int, *, signed: bool = True) -> Row:
+    def _rows(
+        self, case: str, plugs: list[socket.socket], runs: int, *, signed: bool = True
+    ) -> list[Row]:
+        """Measure one kind of orders, with few and with many under way."""
         echo_plugs = open_lines(self._echo_port, "/", CONNECTIONS)
+        try:
+            return [
+                self._row(case, plugs, echo_plugs, runs, in_flight, signed=signed)
+                for in_flight in IN_FLIGHT
+            ]
+        finally:
+            for plug in (*plugs, *echo_plugs):
+                plug.close()
+
+    def _row(
+        self,
+        case: str,
+        plugs: list[socket.socket],
+        echo_plugs: list[socket.socket],
+        runs: int,
+        in_flight: int,
+        *,
+        signed: bool,
+    ) -> Row:
         loads: list[Load] = []
 
         def subject() -> float:
-            loads.append(_measure(plugs, self._frames(signed=signed)))
+            loads.append(_measure(plugs, self._frames(signed=signed), in_flight))
             assert loads[-1].good == loads[-1].answers, "an order was refused"
             return loads[-1].rate
 
         def yardstick() -> float:
-            return _measure(echo_plugs, self._echoes(signed=signed)).rate
+            return _measure(echo_plugs, self._echoes(signed=signed), in_flight).rate
 
-        try:
-            found = compare(subject, yardstick, runs)
-        finally:
-            for plug in (*plugs, *echo_plugs):
-                plug.close()
+        found = compare(subject, yardstick, runs)
         middle = sorted(loads[-runs:], key=lambda load: load.rate)[runs // 2]
         return found.row(
             case,
             "orders/s",
             p50=middle.percentile(0.5),
             p99=middle.percentile(0.99),
-            note=f"{CONNECTIONS} connections, {IN_FLIGHT} under way on each",
+            note=f"{CONNECTIONS} connections, {in_flight} under way on each",
         )
 
     def _frames(self, *, signed: bool) -> list[Iterator[bytes]]:
@@ -168,8 +187,8 @@ def _log_on(plug: socket.socket, api_key: str, secret: Ed25519PrivateKey) -> Non
     wait_until(is_logged_on, "the session")
 
 
-def _measure(plugs: list[socket.socket], frames: list[Iterator[bytes]]) -> Load:
-    return drive_frames(plugs, frames, _GOOD, in_flight=IN_FLIGHT, seconds=SECONDS)
+def _measure(plugs: list[socket.socket], frames: list[Iterator[bytes]], in_flight: int) -> Load:
+    return drive_frames(plugs, frames, _GOOD, in_flight=in_flight, seconds=SECONDS)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from ingress import auth
+from ingress.compiled.frame_reading import take_frames
 from ingress.compiled.message_reading import (
     FOUND,
     MESSAGE_MARKS,
@@ -37,13 +38,41 @@ _put_account = struct.Struct("<I").pack_into
 
 
 @dataclass(slots=True)
-class PlainRun:
-    """Plain orders that came one behind the other, and whose they are; `found` has places in `text`.
-
-    `records`: the commands, without waiter. `tables`: those that the orders were read by.
-    """
+class Burst:
+    """Messages that came together, one behind the other, and where each ends: at most RUN_LIMIT of at most MESSAGE_LIMIT bytes."""
 
     text: bytes
+    ends: Numbers
+
+    @property
+    def count(self) -> int:
+        """How many messages there are."""
+        return len(self.ends)
+
+    def messages(self, first: int, stop: int) -> list[bytes]:
+        """Return some of them, each by itself."""
+        ends = [0, *self.ends.tolist()]
+        return [self.text[ends[place] : ends[place + 1]] for place in range(first, stop)]
+
+
+NOTHING = Burst(b"", np.zeros(0, np.int64))
+
+
+def burst_of(messages: list[bytes]) -> Burst:
+    """Put messages together."""
+    ends = np.fromiter(accumulate(map(len, messages)), np.int64, len(messages))
+    return Burst(b"".join(messages), ends)
+
+
+@dataclass(slots=True)
+class PlainRun:
+    """Plain orders that came one behind the other, `first` the first of them in their burst, and whose they are.
+
+    `found` has places in the burst's text. `records`: the commands, without waiter. `tables`: those that the orders were read by.
+    """
+
+    burst: Burst
+    first: int
     found: Table
     records: bytearray
     accounts: list[int]
@@ -53,6 +82,11 @@ class PlainRun:
     def count(self) -> int:
         """How many orders there are."""
         return len(self.accounts)
+
+    @property
+    def messages(self) -> list[bytes]:
+        """Return the messages, each by itself."""
+        return self.burst.messages(self.first, self.first + self.count)
 
 
 @dataclass(slots=True)
@@ -96,24 +130,33 @@ class PlainMessages:
         self._backs = np.zeros((BACKS_LIMIT, 2), np.int64)
         self._ends = np.zeros(RUN_LIMIT, np.int64)
         self._counts = np.zeros(1, np.int64)
-        self._text = b""
+        self._frame_ends = np.zeros(RUN_LIMIT, np.int64)
+        self._frame_count = np.zeros(1, np.int64)
+        self._burst = NOTHING
         self._tables: Tables | None = None
 
-    def read(self, messages: list[bytes], now_ns: int) -> tuple[bytes, list[Found]]:
-        """Read at most RUN_LIMIT messages of at most MESSAGE_LIMIT bytes: return the text of all, and what was found of each.
+    def take(self, data: bytes, at: int, longest: int) -> tuple[Burst, int]:
+        """Take the text frames that begin at a place of what a client sent, none longer than that; return where what follows begins."""
+        longest = min(longest, MESSAGE_LIMIT)
+        stop = take_frames(data, at, longest, self._payloads, self._frame_ends, self._frame_count)
+        count = int(self._frame_count[0])
+        ends = self._frame_ends[:count].copy()
+        return Burst(bytes(self._signed[: ends[-1] if count else 0]), ends), stop
+
+    def read(self, burst: Burst, now_ns: int) -> list[Found]:
+        """Read the messages of a burst: return what was found of each; nothing at all: none is plain.
 
         What was read is there until the next ones are.
         """
-        self._text = b"".join(messages)
+        self._burst = burst
         tables = self._tables = self._plain.tables()
-        if tables is None or not self._text:
-            return self._text, []
-        count = len(messages)
+        if tables is None or not burst.text:
+            return []
         self._clock[0] = now_ns
         read = read_messages(
-            self._text,
-            np.fromiter(accumulate(map(len, messages)), np.int64, count),
-            count,
+            burst.text,
+            burst.ends,
+            burst.count,
             tables.symbols,
             tables.instruments,
             self._rows,
@@ -123,7 +166,7 @@ class PlainMessages:
             self._clock,
             self._found,
         )
-        return self._text, self._found[:count].tolist() if read else []
+        return self._found[: burst.count].tolist() if read else []
 
     def payload(self, found: Found) -> bytes:
         """Return what the signature of a message covers."""
@@ -138,14 +181,14 @@ class PlainMessages:
         for place, account in enumerate(accounts):
             _put_account(records, place * RECORD + _ACCOUNT_AT, account)
         found = self._found[first:stop].copy()
-        return PlainRun(self._text, found, records, accounts, self._tables)
+        return PlainRun(self._burst, first, found, records, accounts, self._tables)
 
     def tell(self, events: bytes, run: PlainRun, unit_ns: int, told: Counted) -> ToldRun | None:
         """Answer a run from all its events, one order's behind the other's; None: they are not its events."""
         count = run.count
         length = tell_messages(
             events,
-            run.text,
+            run.burst.text,
             run.found,
             count,
             unit_ns,

@@ -21,9 +21,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from ingress import errors
+from ingress.plain_messages import RUN_LIMIT, Burst, PlainRun
 from ingress.ws_api import WsApi, opening_of
 from ingress.ws_message import Call, WrongMessage
-from ingress.ws_runs import Apart, Run
+from ingress.ws_runs import Apart
 from ingress.ws_session import Session
 from runtime.errand import Errand
 from runtime.websocket import TOO_SLOW, WebSocket, text_frame
@@ -61,7 +62,7 @@ class WsConnection(WebSocket):
         self._message = bytearray()
         self._waiting: deque[bytes] = deque()
         self._in_flight = self._unbegun = 0
-        self._fresh: list[bytes] = []
+        self._fresh: list[bytes | Burst] = []
         self._context = copy_context()
         self._paused = self._stopping = False
         self._out: list[bytes] = []
@@ -199,8 +200,25 @@ class WsConnection(WebSocket):
         else:
             self._serve(message)
 
-    def _serve(self, message: bytes) -> None:
-        self._in_flight += 1
+    def _take_whole(self, data: bytes, at: int) -> int:
+        """Take text frames a burst at a time; those that are not plain are seen one by one."""
+        if self.is_open and self._is_between:
+            while self._is_calm:
+                burst, stop = self._api.door.messages.take(data, at, self._message_limit)
+                if not burst.count or not burst.text.isascii():
+                    break
+                self._serve(burst, burst.count)
+                at = stop
+        return super()._take_whole(data, at)
+
+    @property
+    def _is_calm(self) -> bool:
+        """Tell whether a burst can be served at once."""
+        room = IN_FLIGHT_LIMIT - self._in_flight
+        return room >= RUN_LIMIT and not (self._waiting or self.lagging or self._stopping)
+
+    def _serve(self, message: bytes | Burst, count: int = 1) -> None:
+        self._in_flight += count
         if not self._fresh:
             self._loop.call_soon(self._begin_fresh)
         self._fresh.append(message)
@@ -209,20 +227,20 @@ class WsConnection(WebSocket):
         """Begin what came in one turn, in its order."""
         fresh, self._fresh = self._fresh, []
         for piece in self._api.runs.part(self._session, fresh):
-            if isinstance(piece, bytes):
-                self._begin(self._api.read(piece))
-            else:
+            if isinstance(piece, PlainRun):
                 self._begin_run(piece)
+            else:
+                self._begin_each(piece)
 
-    def _begin_run(self, run: Run) -> None:
+    def _begin_run(self, run: PlainRun) -> None:
         if not self._unbegun:
             errand = self._begin_errand(self._answer_run(run), partial(self._run_went, run))
             if not isinstance(errand.error, Apart):
                 return
-        self._begin_apart(run)
+        self._begin_each(run.messages)
 
-    def _begin_apart(self, run: Run) -> None:
-        for message in run.messages:
+    def _begin_each(self, messages: list[bytes]) -> None:
+        for message in messages:
             self._begin(self._api.read(message))
 
     def _begin_errand(
@@ -250,15 +268,15 @@ class WsConnection(WebSocket):
         # subscription that was just made would go before the answer that announces it.
         self.tell(await self._api.answer(self._session, call))
 
-    async def _answer_run(self, run: Run) -> None:
+    async def _answer_run(self, run: PlainRun) -> None:
         self._tell_frames(await self._api.runs.answer(self._session.opening, run))
 
-    def _run_went(self, run: Run, errand: Errand) -> None:
+    def _run_went(self, run: PlainRun, errand: Errand) -> None:
         self._tasks.discard(errand)
         if isinstance(errand.error, Apart):
             # Known before anything was waited for: who began it goes on.
             return
-        self._in_flight -= run.plain.count
+        self._in_flight -= run.count
         if isinstance(errand.error, asyncio.CancelledError):
             return
         if errand.error is not None:

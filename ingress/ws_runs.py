@@ -33,7 +33,16 @@ from ingress.door import Asked, Door
 from ingress.gateway import RawAnswer
 from ingress.limits import WsLimits
 from ingress.plain import ANSWERS
-from ingress.plain_messages import MESSAGE_LIMIT, RUN_LIMIT, Counted, Found, PlainRun, no_counts
+from ingress.plain_messages import (
+    MESSAGE_LIMIT,
+    RUN_LIMIT,
+    Burst,
+    Counted,
+    Found,
+    PlainRun,
+    burst_of,
+    no_counts,
+)
 from ingress.requests import PLACE
 from ingress.responder import Reply, log, refused
 from ingress.timing import Timing
@@ -51,24 +60,10 @@ class Apart(Exception):
 
 
 @dataclass(slots=True)
-class Run:
-    """Messages with plain orders that may be placed."""
-
-    messages: list[bytes]
-    plain: PlainRun
-
-    @property
-    def ids(self) -> list[bytes]:
-        """Return the ids of the requests, as JSON."""
-        text = self.plain.text
-        return [text[row[ID_AT] : row[ID_AT] + row[ID_LENGTH]] for row in self.plain.found.tolist()]
-
-
-@dataclass(slots=True)
 class Sent:
     """A run on its way: when it was let in, what its address had used then, and what accounts were counted."""
 
-    run: Run
+    plain: PlainRun
     opening: Opening
     now_ns: int
     used: int
@@ -78,9 +73,9 @@ class Sent:
 
     def counted(self) -> list[tuple[int, int]]:
         """Return what was counted of each order's account when the order was, as if they had come one by one."""
-        left = Counter(self.run.plain.accounts)
+        left = Counter(self.plain.accounts)
         counts = []
-        for account in self.run.plain.accounts:
+        for account in self.plain.accounts:
             left[account] -= 1
             ten_seconds, day = self.taken[account]
             counts.append((ten_seconds - left[account], day - left[account]))
@@ -98,22 +93,28 @@ class Runs:
         self._ends: Numbers = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
         self._untold: Numbers = np.zeros(0, np.int64)
 
-    def part(self, session: Session, messages: list[bytes]) -> Iterator[Run | bytes]:
+    def part(
+        self, session: Session, fresh: list[bytes | Burst]
+    ) -> Iterator[PlainRun | list[bytes]]:
         """Part what came in one turn into runs and messages to be done one by one, in their order."""
         group: list[bytes] = []
-        for message in messages:
-            if _METHOD in message and len(message) <= MESSAGE_LIMIT:
-                group.append(message)
-                if len(group) == RUN_LIMIT:
-                    yield from self._read(session, group)
-                    group = []
-            else:
-                yield from self._read(session, group)
+        for one in fresh:
+            likely = type(one) is bytes and _METHOD in one and len(one) <= MESSAGE_LIMIT
+            if group and (not likely or len(group) == RUN_LIMIT):
+                yield from self._read(session, burst_of(group))
                 group = []
-                yield message
-        yield from self._read(session, group)
+            if likely:
+                group.append(one)  # type: ignore[arg-type]
+            elif isinstance(one, bytes):
+                yield [one]
+            elif _METHOD in one.text:
+                yield from self._read(session, one)
+            else:
+                yield one.messages(0, one.count)
+        if group:
+            yield from self._read(session, burst_of(group))
 
-    async def answer(self, opening: Opening, run: Run) -> bytes:
+    async def answer(self, opening: Opening, run: PlainRun) -> bytes:
         """Send a run at once, wait for what becomes of it, and write the frames that tell it.
 
         Raises: Apart.
@@ -121,28 +122,28 @@ class Runs:
         sent = self._send(opening, run)
         answers = await sent.waiting
         frames = self._frames(sent, answers)
-        self._door.stopwatch.note(sent.timing, run.plain.count)
+        self._door.stopwatch.note(sent.timing, run.count)
         return frames
 
-    def failed(self, run: Run, error: BaseException) -> bytes:
+    def failed(self, run: PlainRun, error: BaseException) -> bytes:
         """Answer a run that ended in a bug: the client hears -1000, the log has the rest."""
         log.error("a run of orders over WebSocket failed", exc_info=error)
         body = msgspec.json.encode(errors.Refused(*errors.UNKNOWN).body())
         reply = Reply(500, body, 0)
-        return b"".join([text_frame(answer_of(id_, reply, None, 0)) for id_ in run.ids])
+        return b"".join([text_frame(answer_of(id_, reply, None, 0)) for id_ in _ids(run)])
 
-    def _send(self, opening: Opening, run: Run) -> Sent:
+    def _send(self, opening: Opening, run: PlainRun) -> Sent:
         door, limits, now_ns = self._door, self._limits, self._door.wall_ns()
-        timing, count = Timing(now_ns), run.plain.count
+        timing, count = Timing(now_ns), run.count
         used = limits.admit_many(opening.address, count, now_ns)
         if used is None:
             raise Apart
         taken: dict[int, tuple[int, int]] = {}
-        wanted = Counter(run.plain.accounts)
+        wanted = Counter(run.accounts)
         try:
             for account, wants in wanted.items():
                 taken[account] = limits.take_orders(account, wants, now_ns)
-            waiting = door.ask_records(run.plain.records, count, timing)
+            waiting = door.ask_records(run.records, count, timing)
         except errors.Refused:
             for account in taken:
                 limits.count_orders(account, -wanted[account], now_ns)
@@ -150,32 +151,28 @@ class Runs:
             raise Apart from None
         return Sent(run, opening, now_ns, used, taken, timing, waiting)
 
-    def _read(self, session: Session, messages: list[bytes]) -> Iterator[Run | bytes]:
-        """Part messages that are likely to be plain orders."""
-        if not messages:
-            return
+    def _read(self, session: Session, burst: Burst) -> Iterator[PlainRun | list[bytes]]:
+        """Part a burst."""
         try:
-            text, found = self._door.messages.read(messages, self._door.wall_ns())
+            found = self._door.messages.read(burst, self._door.wall_ns())
         except IndexError:
             # A place that compiled code does not go to: a bug of ours, which must not keep anyone from an answer.
             log.exception("messages that compiled code could not read")
-            text, found = b"", []
-        accounts = [self._account(session, text, row) for row in found]
-        accounts += [_NOT_ALLOWED] * (len(messages) - len(accounts))
+            found = []
+        accounts = [self._account(session, burst.text, row) for row in found]
         # All runs are taken out before the first of them goes: what was read is there until more is read.
-        pieces: list[Run | bytes] = []
+        pieces: list[PlainRun | list[bytes]] = []
         first = 0
-        while first < len(messages):
+        while first < len(accounts):
             stop = first
-            while stop < len(messages) and accounts[stop] != _NOT_ALLOWED:
+            while stop < len(accounts) and accounts[stop] != _NOT_ALLOWED:
                 stop += 1
             if stop > first:
-                plain = self._door.messages.run(first, accounts[first:stop])
-                pieces.append(Run(messages[first:stop], plain))
-            if stop < len(messages):
-                pieces.append(messages[stop])
+                pieces.append(self._door.messages.run(first, accounts[first:stop]))
+            if stop < len(accounts):
+                pieces.append(burst.messages(stop, stop + 1))
             first = stop + 1
-        yield from pieces
+        yield from pieces or [burst.messages(0, burst.count)]
 
     def _account(self, session: Session, text: bytes, row: Found) -> int:
         """Return whose order a message brings; _NOT_ALLOWED: it is not plain, or may not be, and Python says why."""
@@ -198,7 +195,7 @@ class Runs:
         return key.account
 
     def _frames(self, sent: Sent, answers: list[RawAnswer]) -> bytes:
-        plain, opening = sent.run.plain, sent.opening
+        plain, opening = sent.plain, sent.opening
         events = [one for one in answers if type(one) is bytes]
         told = None
         if len(events) == plain.count:
@@ -223,7 +220,7 @@ class Runs:
         return b"".join(frames)
 
     def _counted(self, sent: Sent) -> Counted:
-        plain = sent.run.plain
+        plain = sent.plain
         counts = no_counts(plain.count)
         if not sent.opening.returns_limits:
             return Counted(self._pieces, self._untold, counts, sent.used)
@@ -236,7 +233,7 @@ class Runs:
 
     def _in_python(self, sent: Sent, place: int, one: RawAnswer) -> bytes:
         """Tell what became of one order: a refusal, or something rare."""
-        door, plain, opening = self._door, sent.run.plain, sent.opening
+        door, plain, opening = self._door, sent.plain, sent.opening
         asked = Asked({}, plain.accounts[place], sent.now_ns, door.teller(opening.unit))
         asked.order_counts = sent.counted()[place]
         try:
@@ -251,4 +248,10 @@ class Runs:
             if opening.returns_limits
             else None
         )
-        return text_frame(answer_of(sent.run.ids[place], reply, limits, door.wall_ns()))
+        return text_frame(answer_of(_ids(plain)[place], reply, limits, door.wall_ns()))
+
+
+def _ids(run: PlainRun) -> list[bytes]:
+    """Return the ids of the requests, as JSON."""
+    text = run.burst.text
+    return [text[row[ID_AT] : row[ID_AT] + row[ID_LENGTH]] for row in run.found.tolist()]

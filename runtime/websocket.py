@@ -95,6 +95,11 @@ class WebSocket(asyncio.Protocol, ABC):
         """Tell whether the handshake is still under way."""
         return self._library.state is State.CONNECTING
 
+    @property
+    def _is_between(self) -> bool:
+        """Tell whether the next byte begins a message."""
+        return not self._library.reader.buffer and self._library.current_size is None
+
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""
         at = min(self._owed, len(data))
@@ -175,7 +180,7 @@ class WebSocket(asyncio.Protocol, ABC):
     def _take_whole(self, data: bytes, at: int) -> int:
         """Take the whole text frames that begin at a place; return where what they are not begins."""
         library, size = self._library, len(data)
-        if library.reader.buffer or library.current_size is not None:
+        if not self._is_between:
             return at
         while library.state is State.OPEN and at + _HEAD <= size and data[at] == _TEXT:
             length = data[at + 1] - _MASKED

@@ -13,7 +13,7 @@ from ingress.compiled.message_reading import (
 from ingress.form import Form
 from ingress.orders import answer_of
 from ingress.plain import ANSWERS, PlainForm, PlainOrders
-from ingress.plain_messages import MESSAGE_LIMIT, PlainMessages
+from ingress.plain_messages import MESSAGE_LIMIT, PlainMessages, burst_of
 from ingress.requests import PLACE
 from ingress.rows import Shape
 from ingress.views import Views
@@ -80,11 +80,13 @@ def agree_on_message(message: bytes, now_ns: int = NOW_NS) -> bool:
 
 def agree_on_messages(messages: list[bytes], now_ns: int = NOW_NS) -> list[bool]:
     """Check messages that are read together; tell which of them were read as plain."""
-    text, found = MESSAGES.read(messages, now_ns)
+    burst = burst_of(messages)
+    found = MESSAGES.read(burst, now_ns)
+    assert burst.messages(0, burst.count) == messages
     plain = [bool(row) and row[HOW] >= 0 for row in found] or [False] * len(messages)
     for place, message in enumerate(messages):
         if plain[place]:
-            _agree_on_one(place, text, found[place], message, now_ns)
+            _agree_on_one(place, burst.text, found[place], message, now_ns)
     return plain
 
 
@@ -104,6 +106,7 @@ def _agree_on_one(place: int, text: bytes, found: list[int], message: bytes, now
     run = MESSAGES.run(place, [7])
     record, answer = in_python(of_order(form.fields), account=7)
     assert run.count == 1
+    assert run.messages == [message]
     assert same_but_new_ids(bytes(run.records), record, form.fields.get("newClientOrderId"))
     assert ANSWERS[found[HOW]] == answer
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,8 @@ from tests.reference_market import START_NS, Market
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 SLOT, FIRST_ID = 7, 41
+ANSWER_S, DEAF_S = 20.0, 0.2
+"""How long an answer may take, unless a test says something else, and when none will come."""
 EVERY_PERMISSION = tuple(kind.value for kind in Security if kind.value)
 
 
@@ -43,9 +46,22 @@ class Wire:
     def __init__(self, market: Market) -> None:
         self.market = market
         self.full = False
-        self.deaf = False
+        self.heed: Callable[[float], None] = lambda timeout_s: None  # noqa: ARG005
+        """Told how long answers may take now."""
+        self._deaf = False
         self.frames: list[bytes] = []
         self.deliver: Callable[[list[bytes]], None] = lambda frames: None  # noqa: ARG005
+
+    @property
+    def deaf(self) -> bool:
+        """Tell whether frames are taken and never answered."""
+        return self._deaf
+
+    @deaf.setter
+    def deaf(self, deaf: bool) -> None:
+        # Only where no answer comes is it not waited for: a busy machine is no deaf matcher.
+        self._deaf = deaf
+        self.heed(DEAF_S if deaf else ANSWER_S)
 
     def send(self, frame: bytes) -> bool:
         """Take a frame as the matcher would; its events come back in a later turn of the loop."""
@@ -88,7 +104,7 @@ class House:
         self.alice = self.market.account("alice", BTC=100, USDT=10_000_000, AAPL=1000, USD=100_000)
         self.bob = self.market.account("bob", BTC=100, USDT=10_000_000, AAPL=1000, USD=100_000)
         self.now_ns = START_NS
-        self.rest = Rest(**{"answer_timeout_s": 0.2, **rest})
+        self.rest = Rest(**{"answer_timeout_s": ANSWER_S, **rest})
         self.keys = KeyRing(self._stranger, time.monotonic_ns)
         for name, account in (("alice", self.alice), ("bob", self.bob)):
             row = KeyRow(name, account, SECRET, "HMAC", EVERY_PERMISSION, ())
@@ -111,6 +127,8 @@ class House:
         loop, timeout_s = asyncio.get_running_loop(), self.rest.answer_timeout_s
         gateway = Gateway(self.wire, SLOT, loop, timeout_s, views.life, FIRST_ID)
         self.wire.deliver = gateway.take
+        if timeout_s == ANSWER_S:
+            self.wire.heed = partial(setattr, gateway, "_timeout_s")
         books: Any = self.books
         self.counts = SharedCounts(folder, 1)
         limits = Limits(self.rest, self.counts)

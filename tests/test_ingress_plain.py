@@ -96,7 +96,7 @@ def session(seed: int, **rest: Any) -> list[Any]:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("limit", [1_000_000, 60], ids=["free", "limited"])
 def test_both_ways_say_the_same(seed, limit, monkeypatch):
-    rest = {"orders_limit_10s": limit, "answer_timeout_s": 0.4}
+    rest = {"orders_limit_10s": limit}
     compiled = session(seed, **rest)
     in_python(monkeypatch)
     for mine, python in zip(compiled, session(seed, **rest), strict=True):

@@ -11,10 +11,10 @@ from benchmarks.ws_load import frame_of
 from ingress import auth
 from ingress.errors import Refused
 from ingress.plain import PlainOrders
-from ingress.plain_messages import RUN_LIMIT, PlainMessages
+from ingress.plain_messages import RUN_LIMIT, PlainMessages, PlainRun, burst_of
 from ingress.views import Views
 from ingress.ws_message import read_call
-from ingress.ws_runs import Run, Runs
+from ingress.ws_runs import Runs
 from tests.read_orders import NOW_NS, SENT_MS, WINDOW_MS, agree_on_message, agree_on_messages
 from tests.stream_house import played
 from tests.test_ingress_plain import Orders
@@ -110,7 +110,7 @@ def test_messages_read_together_are_read_as_alone():
 def test_without_instruments_nothing_is_plain():
     messages = PlainMessages(PlainOrders(Views(lambda: None)), WINDOW_MS)  # type: ignore[arg-type]
     with patch.object(PlainOrders, "tables", return_value=None):
-        assert messages.read([GOOD.encode()], NOW_NS) == (GOOD.encode(), [])
+        assert messages.read(burst_of([GOOD.encode()]), NOW_NS) == []
 
 
 @pytest.mark.parametrize("order", [{}, *NOT_PLAIN], ids=str)
@@ -258,7 +258,7 @@ def test_both_ways_say_the_same(seed, limit, bursts, monkeypatch):
 
     @played
     async def scenario():
-        heard.append(await session(seed, bursts, orders_limit_10s=limit, answer_timeout_s=0.5))
+        heard.append(await session(seed, bursts, orders_limit_10s=limit))
 
     scenario()
     monkeypatch.setattr("ingress.ws_runs._METHOD", b"no message has this")
@@ -276,8 +276,8 @@ def test_a_burst_goes_in_runs_and_counts_as_one_by_one(size):
     runs: list[int] = []
     real = Runs.answer
 
-    def spy(self: Runs, opening: Any, run: Run) -> Any:
-        runs.append(run.plain.count)
+    def spy(self: Runs, opening: Any, run: PlainRun) -> Any:
+        runs.append(run.count)
         return real(self, opening, run)
 
     @played
