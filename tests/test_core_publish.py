@@ -78,6 +78,20 @@ def test_the_ring_keeps_no_more_than_the_levels_it_was_made_for(desk, board):
     assert (len(deep.bids), deep.complete) == (120, False)
 
 
+@pytest.mark.parametrize("wanted", [3, 70, 5_000])
+def test_levels_are_found_near_and_far_and_in_full_words_of_the_bitmap(desk, board, wanted):
+    bids = {1, 63, 64, 127, 130, 3_000, 4_095, *range(2_048, 2_112)}
+    asks = {4_096, 4_160, 9_999, *range(8_128, 8_192), *range(5_000, 5_003)}
+    for price in bids:
+        bid(desk, price, 1)
+    for price in asks:
+        bid(desk, price, 1, Side.SELL)
+    desk.engine.publish_deep(0, wanted)
+    deep = board.deep(0)
+    assert [row["price"] for row in deep.bids] == sorted(bids, reverse=True)[:wanted]
+    assert [row["price"] for row in deep.asks] == sorted(asks)[:wanted]
+
+
 def test_an_emptied_book_is_published_as_empty(desk, board):
     first = bid(desk, 40, 1)
     desk.engine.publish()

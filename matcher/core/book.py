@@ -177,6 +177,12 @@ def _tier(core: Core, market: MarketRow, side: int, tier: int) -> int:
 
 
 @inlined
+def bits_around(core: Core, market: MarketRow, side: int, position: int) -> int:
+    """Return the 64 bits of a ladder among which a position's stands, the lowest position's first."""
+    return core.bits[_tier(core, market, side, 0) + (position >> 6)]
+
+
+@inlined
 def set_bit(core: Core, market: MarketRow, side: int, position: int) -> None:
     """Mark a position of one of the instrument's ladders (`side`: see LADDERS) as not empty."""
     tier = 0

@@ -57,6 +57,7 @@ class Engine:
         self._view = MemoryView(layout, flat)
         register(self._memory, self._view)
         self._apply = straight_to(apply_commands)
+        self._publish = straight_to(publish_depth)
         self._events: Rows = self.blocks["events"]
         self._few = [self._events[:count] for count in range(FEW)]
         assert (array_address(self._table), array_length(self._table)) == (
@@ -94,7 +95,7 @@ class Engine:
 
     def publish(self) -> None:
         """Refresh the depth ring of every instrument whose book changed since the last call."""
-        publish_depth(self._memory, 0, 0)
+        self._publish(self._memory, 0, 0)
 
     def publish_deep(self, instrument: int, levels: int = DEEP_LEVELS) -> int:
         """Publish up to `levels` levels a side of one book on request; return its update id."""

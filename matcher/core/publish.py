@@ -8,8 +8,8 @@ A snapshot costs the writer a few nanoseconds a level, once per batch and change
 """
 
 from matcher.core.blocks import Table
-from matcher.core.book import BUY, SELL, best_of, level_at, next_worse, price_at
-from matcher.core.kernel import entry, fence, inlined, kernel, memory_at
+from matcher.core.book import BUY, SELL, best_of, bits_around, level_at, next_worse, price_at
+from matcher.core.kernel import entry, fence, inlined, kernel, memory_at, zeros_above, zeros_below
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from protocol.board import DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS, DepthHead, DepthLevel
@@ -87,12 +87,21 @@ def _copy_side(
     """Copy the best levels of a side into a ring; return how many there were."""
     position = best_of(market, side)
     copied = 0
-    while 0 <= position < market.level_count and copied < wanted:
-        level = core.levels[level_at(market, side, position)]
-        shown = into[first + copied]
-        shown.price = price_at(market, position)
-        shown.qty = level.qty
-        shown.order_count = level.order_count
-        copied += 1
+    while 0 <= position < market.level_count:
+        # Levels lie close: asking for the next worse of each would search its bit anew.
+        block = position & ~63
+        word = bits_around(core, market, side, position)
+        while word != 0:
+            if copied == wanted:
+                return copied
+            bit = 63 - zeros_above(word) if side == BUY else zeros_below(word)
+            word ^= 1 << bit
+            position = block + bit
+            level = core.levels[level_at(market, side, position)]
+            shown = into[first + copied]
+            shown.price = price_at(market, position)
+            shown.qty = level.qty
+            shown.order_count = level.order_count
+            copied += 1
         position = next_worse(core, market, side, position)
     return copied

@@ -79,8 +79,8 @@ E = TypeVar("E", bound=Callable[..., int])
 Entry = Callable[[int, int, int], int]
 BatchEntry = Callable[[Array, Array], int]
 _entries: list[tuple[Any, Any]] = []
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True}
-_HELPER: dict[str, Any] = {**_OPTIONS, "nogil": True, "no_cpython_wrapper": True}
+_ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_HELPER: dict[str, Any] = {**_ENTRY, "no_cpython_wrapper": True}
 _NUMBERS = types.int64(types.int64, types.int64, types.int64)
 _ARRAYS = types.int64(ArrayType(), ArrayType())
 
@@ -108,22 +108,22 @@ def entry(function: Entry) -> Entry:
 
     `compile_entries` compiles it; no argument can ever cause a compilation after that.
     """
-    return _entry(function, _NUMBERS, nogil=True)
+    return _entry(function, _NUMBERS)
 
 
 def batch_entry(function: BatchEntry) -> BatchEntry:
     """Declare the way in for batches: the table of blocks and the rows, both numpy arrays, as they are.
 
     Numbers would first be made, counted and taken apart again: 130 ns a call, as much as a command takes.
-    Nor does it let other threads run meanwhile, which is 50 ns more. Only `straight_to` can call it.
+    Only `straight_to` can call it.
     """
-    return _entry(function, _ARRAYS, nogil=False)
+    return _entry(function, _ARRAYS)
 
 
-def _entry(function: E, signature: Any, *, nogil: bool) -> E:
+def _entry(function: E, signature: Any) -> E:
     if INTERPRETED:
         return function
-    compiled = njit(pipeline_class=program.Entry, cache=True, nogil=nogil, **_OPTIONS)(function)
+    compiled = njit(pipeline_class=program.Entry, cache=True, **_ENTRY)(function)
     _entries.append((compiled, signature))
     return cast("E", compiled)
 
