@@ -30,15 +30,16 @@ from benchmarks.ws_load import ask_once, drive_frames, frame_of, open_lines
 from runtime.ports import free_port
 
 CONNECTIONS = 4
-IN_FLIGHT = (32, 128)
-"""Requests under way on each connection: as a client with some orders to place has them, and as one that streams them."""
+LOADS = ((32, "FULL"), (128, "FULL"), (128, "ACK"))
+"""Requests under way on each connection, and how orders are answered: as a client with some orders to place does it, as one that streams
+them, and as one that also hears of its trades elsewhere."""
 SECONDS = 2.0
 _FASTEST = 40_000
 """Messages a second for which frames are made beforehand, for each connection."""
 _PATH = "/ws-api/v3?returnRateLimits=false"
 _GOOD = b'"status":200'
 _PARAMS = (
-    '"newClientOrderId":"ws-bench-{number}","price":"50000.00","quantity":"0.01000","recvWindow":60000,"side":"{side}",'
+    '"newClientOrderId":"ws-bench-{number}","newOrderRespType":"{answer}","price":"50000.00","quantity":"0.01000","recvWindow":60000,"side":"{side}",'
     '"symbol":"BTCUSDT","timeInForce":"GTC","timestamp":{now_ms},"type":"LIMIT"'
 )
 """In the order in which they are signed."""
@@ -88,13 +89,10 @@ class _Bench:
     def _rows(
         self, case: str, plugs: list[socket.socket], runs: int, *, signed: bool = True
     ) -> list[Row]:
-        """Measure one kind of orders, with few and with many under way."""
+        """Measure one kind of orders under all loads."""
         echo_plugs = open_lines(self._echo_port, "/", CONNECTIONS)
         try:
-            return [
-                self._row(case, plugs, echo_plugs, runs, in_flight, signed=signed)
-                for in_flight in IN_FLIGHT
-            ]
+            return [self._row(case, plugs, echo_plugs, runs, load, signed=signed) for load in LOADS]
         finally:
             for plug in (*plugs, *echo_plugs):
                 plug.close()
@@ -105,19 +103,20 @@ class _Bench:
         plugs: list[socket.socket],
         echo_plugs: list[socket.socket],
         runs: int,
-        in_flight: int,
+        load: tuple[int, str],
         *,
         signed: bool,
     ) -> Row:
+        in_flight, answer = load
         loads: list[Load] = []
 
         def subject() -> float:
-            loads.append(_measure(plugs, self._frames(signed=signed), in_flight))
+            loads.append(_measure(plugs, self._frames(answer, signed=signed), in_flight))
             assert loads[-1].good == loads[-1].answers, "an order was refused"
             return loads[-1].rate
 
         def yardstick() -> float:
-            return _measure(echo_plugs, self._echoes(signed=signed), in_flight).rate
+            return _measure(echo_plugs, self._echoes(answer, signed=signed), in_flight).rate
 
         found = compare(subject, yardstick, runs)
         middle = sorted(loads[-runs:], key=lambda load: load.rate)[runs // 2]
@@ -126,10 +125,10 @@ class _Bench:
             "orders/s",
             p50=middle.percentile(0.5),
             p99=middle.percentile(0.99),
-            note=f"{CONNECTIONS} connections, {in_flight} under way on each",
+            note=f"{CONNECTIONS} connections, {in_flight} under way on each, answered by {answer}",
         )
 
-    def _frames(self, *, signed: bool) -> list[Iterator[bytes]]:
+    def _frames(self, answer: str, *, signed: bool) -> list[Iterator[bytes]]:
         """Make what each connection sends: every second one is of the second account."""
         # Made as lists before the clock starts: writing and signing is the client's work, not ours.
         now_ms, turn = time.time_ns() // 1_000_000, next(self._turns)
@@ -139,12 +138,14 @@ class _Bench:
             side = _SIDES[(account + turn) % len(_SIDES)]
             signer = self._accounts[account] if signed else None
             numbers = itertools.islice(self._numbers, int(SECONDS * _FASTEST))
-            made.append([frame_of(_order(number, side, now_ms, signer)) for number in numbers])
+            made.append(
+                [frame_of(_order(number, side, answer, now_ms, signer)) for number in numbers]
+            )
         return [iter(frames) for frames in made]
 
-    def _echoes(self, *, signed: bool) -> list[Iterator[bytes]]:
+    def _echoes(self, answer: str, *, signed: bool) -> list[Iterator[bytes]]:
         signer = self._accounts[0] if signed else None
-        payload = _order(0, _SIDES[0], time.time_ns() // 1_000_000, signer)
+        payload = _order(0, _SIDES[0], answer, time.time_ns() // 1_000_000, signer)
         marked = json.dumps({**json.loads(payload), "status": 200}, separators=(",", ":"))
         return [itertools.repeat(frame_of(marked.encode()))] * CONNECTIONS
 
@@ -155,9 +156,11 @@ class _Bench:
         return self._stage.account(*words)["api_key"]
 
 
-def _order(number: int, side: str, now_ms: int, signer: Mapping[str, str] | None) -> bytes:
+def _order(
+    number: int, side: str, answer: str, now_ms: int, signer: Mapping[str, str] | None
+) -> bytes:
     """Write the request for an order, by hand: `json` takes longer than everything else here."""
-    params = _PARAMS.format(number=number, side=side, now_ms=now_ms)
+    params = _PARAMS.format(number=number, side=side, answer=answer, now_ms=now_ms)
     if signer is not None:
         params = f'"apiKey":"{signer["api_key"]}",{params}'
         text = params.translate(_MARKS).encode()
