@@ -28,11 +28,15 @@ PROTOCOL_TESTS := $(addprefix tests/test_,tape.py user_feed.py stream.py broadca
 up: .venv/for-use
 	$(BIN)/openbourse up $(ARGS)
 
-# One after the other: each of the first two has work for two cores.
+# Old versions of make cannot keep the output of jobs apart.
+APART_OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# The first two have work for two cores each. Clients and browser keep one core busy, so they run side by side; the output
+# of each is shown when it has ended, both run to their end, and it fails when either does.
 test: .venv/for-tests
 	$(MAKE) units
 	$(MAKE) system
-	$(BIN)/pytest -m "(clients or browser) and not bench" tests/clients tests/browser $(ARGS)
+	$(MAKE) --jobs=2 --keep-going $(APART_OUTPUT) clients browser
 
 # What needs no processes of an exchange; what needs them.
 units: .venv/for-tests
