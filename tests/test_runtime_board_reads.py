@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,39 @@ def test_the_newest_snapshot_is_read(blocks: dict[str, Any], board: Board) -> No
         assert (len(view.bids), len(view.asks)) == (1 + number % LEVELS, 1 + number % 2)
 
 
+class Overtaken:
+    """Rows during whose first reading the matcher does something."""
+
+    def __init__(self, rows: Any, meanwhile: Callable[[], None]) -> None:
+        self._rows, self._meanwhile = rows, meanwhile
+
+    def __getitem__(self, place: Any) -> Any:
+        meanwhile, self._meanwhile = self._meanwhile, lambda: None
+        meanwhile()
+        return self._rows[place]
+
+
+def test_a_snapshot_written_over_while_it_was_copied_is_read_anew(blocks: dict[str, Any]) -> None:
+    publish(blocks, "depth", 0, 3)
+
+    def overtake() -> None:
+        for number in range(4, 4 + DEPTH_SLOTS):
+            publish(blocks, "depth", 0, number)
+
+    reading = {**blocks, "depth_levels": [Overtaken(blocks["depth_levels"][0], overtake)]}
+    view = Board(lambda: reading).depth(0)
+    assert view.seq == 3 + DEPTH_SLOTS
+    assert set(view.bids["price"].tolist()) == {view.seq}
+
+
+def test_an_account_changed_while_it_was_copied_is_read_anew(blocks: dict[str, Any]) -> None:
+    change(blocks, 1, 3)
+    reading = {**blocks, "balances": Overtaken(blocks["balances"], lambda: change(blocks, 1, 5))}
+    account = Board(lambda: reading).account(1)
+    assert account.balances["free"].tolist() == [5] * BALANCES_A_LINE
+    assert set(account.orders["order_id"].tolist()) == {5}
+
+
 def test_a_row_left_half_changed_by_a_dead_matcher_is_unreadable(
     blocks: dict[str, Any], board: Board
 ) -> None:
@@ -214,17 +248,6 @@ def test_an_older_deep_snapshot_will_do_while_its_book_is_unchanged(
     assert words.tolist() == [0, 1]
 
 
-class Overtaken:
-    """The orders of a snapshot ring whose writer comes by while one is read."""
-
-    def __init__(self, heads: Any, rows: Any) -> None:
-        self._heads, self._rows = heads, rows
-
-    def __getitem__(self, place: tuple[int, slice]) -> Any:
-        self._heads["version"][place[0]] += 2
-        return self._rows[place]
-
-
 def test_a_queue_snapshot_that_is_overwritten_while_it_is_read_does_not_count(
     blocks: dict[str, Any], board: Board
 ) -> None:
@@ -237,7 +260,11 @@ def test_a_queue_snapshot_that_is_overwritten_while_it_is_read_does_not_count(
     assert view is not None
     assert (view.update_id, len(view.bids), len(view.asks)) == (40, 2, 0)
     assert board.queues(1) is None
-    blocks["queue_orders"] = Overtaken(heads, rows)
+
+    def overwrite() -> None:
+        heads["version"] += 2
+
+    blocks["queue_orders"] = Overtaken(rows, overwrite)
     assert board.queues(0) is None
 
 
