@@ -20,7 +20,6 @@ from ingress.kept import Kept
 from ingress.limits import Limits
 from ingress.params import Request
 from ingress.plain import PlainForm, PlainOrders
-from ingress.plain_messages import PlainMessages
 from ingress.present import MILLISECOND_NS, Teller
 from ingress.stopwatch import Stopwatch
 from ingress.timing import Timing
@@ -71,7 +70,6 @@ class Door:
     def __post_init__(self) -> None:
         """Make what is the same for all requests."""
         self.plain = PlainOrders(self.views)
-        self.messages = PlainMessages(self.plain, self.rest.recv_window_ms)
         self._tellers = {unit: Teller(self.views, unit_ns) for unit, unit_ns in TIME_UNITS.items()}
 
     def admit(self, request: Request, form: Form, key: Key | None, unit: bytes) -> Asked:

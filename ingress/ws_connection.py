@@ -203,8 +203,8 @@ class WsConnection(WebSocket):
     def _take_whole(self, data: bytes, at: int) -> int:
         """Take text frames a burst at a time; those that are not plain are seen one by one."""
         if self.is_open and self._is_between:
-            while self._is_calm:
-                burst, stop = self._api.door.messages.take(data, at, self._message_limit)
+            while at < len(data) and self._is_calm:
+                burst, stop = self._api.runs.messages.take(data, at, self._message_limit)
                 if not burst.count or not burst.text.isascii():
                     break
                 self._serve(burst, burst.count)

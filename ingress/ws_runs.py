@@ -39,7 +39,9 @@ from ingress.plain_messages import (
     Burst,
     Counted,
     Found,
+    PlainMessages,
     PlainRun,
+    ToldRun,
     burst_of,
     no_counts,
 )
@@ -86,6 +88,7 @@ class Runs:
     """Does the runs of one worker."""
 
     def __init__(self, door: Door, limits: WsLimits) -> None:
+        self.messages = PlainMessages(door.plain, door.rest.recv_window_ms)
         self._door = door
         self._limits = limits
         pieces = limits.orders_told.split(b"%d")
@@ -130,7 +133,8 @@ class Runs:
         log.error("a run of orders over WebSocket failed", exc_info=error)
         body = msgspec.json.encode(errors.Refused(*errors.UNKNOWN).body())
         reply = Reply(500, body, 0)
-        return b"".join([text_frame(answer_of(id_, reply, None, 0)) for id_ in _ids(run)])
+        ids = [_id(run, row) for row in run.found.tolist()]
+        return b"".join([text_frame(answer_of(id_, reply, None, 0)) for id_ in ids])
 
     def _send(self, opening: Opening, run: PlainRun) -> Sent:
         door, limits, now_ns = self._door, self._limits, self._door.wall_ns()
@@ -154,7 +158,7 @@ class Runs:
     def _read(self, session: Session, burst: Burst) -> Iterator[PlainRun | list[bytes]]:
         """Part a burst."""
         try:
-            found = self._door.messages.read(burst, self._door.wall_ns())
+            found = self.messages.read(burst, self._door.wall_ns())
         except IndexError:
             # A place that compiled code does not go to: a bug of ours, which must not keep anyone from an answer.
             log.exception("messages that compiled code could not read")
@@ -168,7 +172,7 @@ class Runs:
             while stop < len(accounts) and accounts[stop] != _NOT_ALLOWED:
                 stop += 1
             if stop > first:
-                pieces.append(self._door.messages.run(first, accounts[first:stop]))
+                pieces.append(self.messages.run(first, accounts[first:stop]))
             if stop < len(accounts):
                 pieces.append(burst.messages(stop, stop + 1))
             first = stop + 1
@@ -190,7 +194,7 @@ class Runs:
             return _NOT_ALLOWED
         if not proved:
             signature = text[row[SEAL_AT] : row[SEAL_AT] + row[SEAL_LENGTH]].decode()
-            if not key.seal.fits(signature, self._door.messages.payload(row)):
+            if not key.seal.fits(signature, self.messages.payload(row)):
                 return _NOT_ALLOWED
         return key.account
 
@@ -199,20 +203,18 @@ class Runs:
         events = [one for one in answers if type(one) is bytes]
         told = None
         if len(events) == plain.count:
-            told = self._door.messages.tell(
-                b"".join(events), plain, opening.unit_ns, self._counted(sent)
-            )
+            told = self.messages.tell(b"".join(events), plain, opening.unit_ns, self._counted(sent))
         if told is None:
-            return b"".join(self._in_python(sent, place, one) for place, one in enumerate(answers))
+            told = ToldRun(b"", [-1] * plain.count, [])
         for account, back in told.backs:
             self._limits.count_orders(account, -back, sent.now_ns)
         if min(told.ends) >= 0:
             self._door.stopwatch.count(200, plain.count)
             return told.frames
-        frames, at = [], 0
+        frames, at, counts = [], 0, sent.counted()
         for place, (one, end) in enumerate(zip(answers, told.ends, strict=True)):
             if end < 0:
-                frames.append(self._in_python(sent, place, one))
+                frames.append(self._in_python(sent, place, one, counts[place]))
             else:
                 self._door.stopwatch.count(200)
                 frames.append(told.frames[at:end])
@@ -231,13 +233,13 @@ class Runs:
         counts[:, (NOW_10S, NOW_1D)] = [now[account] for account in plain.accounts]
         return Counted(self._pieces, self._ends, counts, sent.used)
 
-    def _in_python(self, sent: Sent, place: int, one: RawAnswer) -> bytes:
+    def _in_python(self, sent: Sent, place: int, one: RawAnswer, counts: tuple[int, int]) -> bytes:
         """Tell what became of one order: a refusal, or something rare."""
         door, plain, opening = self._door, sent.plain, sent.opening
-        asked = Asked({}, plain.accounts[place], sent.now_ns, door.teller(opening.unit))
-        asked.order_counts = sent.counted()[place]
+        account, row = plain.accounts[place], plain.found[place].tolist()
+        asked = Asked({}, account, sent.now_ns, door.teller(opening.unit), counts)
         try:
-            told = orders.ended(door, asked, ANSWERS[int(plain.found[place, HOW])], one)
+            told = orders.ended(door, asked, ANSWERS[row[HOW]], one)
         except errors.Refused as refusal:
             reply = refused(door, PLACE, asked, opening.address, refusal)
         else:
@@ -248,10 +250,9 @@ class Runs:
             if opening.returns_limits
             else None
         )
-        return text_frame(answer_of(_ids(plain)[place], reply, limits, door.wall_ns()))
+        return text_frame(answer_of(_id(plain, row), reply, limits, door.wall_ns()))
 
 
-def _ids(run: PlainRun) -> list[bytes]:
-    """Return the ids of the requests, as JSON."""
-    text = run.burst.text
-    return [text[row[ID_AT] : row[ID_AT] + row[ID_LENGTH]] for row in run.found.tolist()]
+def _id(run: PlainRun, row: Found) -> bytes:
+    """Return the id of a request, as JSON."""
+    return run.burst.text[row[ID_AT] : row[ID_AT] + row[ID_LENGTH]]
