@@ -37,7 +37,9 @@ def engine():
     desk.ask(
         CommandKind.ENTER, **{**limit, "time_in_force": 5}, price=9, order_qty=1, expire_ns=1 << 62
     )
-    desk.ask(CommandKind.CANCEL, account=alice, order_id=2)
+    desk.ask(CommandKind.ENTER, **limit, price=30, order_qty=10)
+    for number in (2, 8):
+        desk.ask(CommandKind.CANCEL, account=alice, order_id=number)
     assert check(engine) == []
     return engine
 
@@ -46,6 +48,20 @@ def order(engine, number):
     """The row of the order with this id."""
     orders = engine.blocks["orders"]
     return orders[np.flatnonzero(orders["order_id"] == number)[0] :][:1]
+
+
+def level(engine, position):
+    """The row of the level at a BUY price of instrument 0."""
+    row = int(engine.blocks["ladder"][position])
+    assert row != 0
+    return engine.blocks["levels"][row : row + 1]
+
+
+def freed(engine):
+    """The row that a level used and left."""
+    row = int(engine.blocks["state"]["free_level"][0])
+    assert row <= engine.blocks["state"]["level_top"][0]
+    return engine.blocks["levels"][row : row + 1]
 
 
 DAMAGE = {
@@ -80,10 +96,15 @@ DAMAGE = {
     "the best bid": lambda e: e.blocks["markets"]["best_bid"].__iadd__(1),
     "the best ask": lambda e: e.blocks["markets"]["best_ask"].__imul__(0),
     "a bitmap": lambda e: e.blocks["bits"].__imul__(0),
-    "a level's quantity": lambda e: e.blocks["levels"]["qty"][50:51].__iadd__(1),
-    "a level's hidden quantity": lambda e: e.blocks["levels"]["hidden_qty"][50:51].__iadd__(1),
-    "a level's count": lambda e: e.blocks["levels"]["order_count"][50:51].__iadd__(1),
-    "a level's last order": lambda e: e.blocks["levels"]["tail"][50:51].__iadd__(1),
+    "a level's quantity": lambda e: level(e, 50)["qty"].__iadd__(1),
+    "a level's hidden quantity": lambda e: level(e, 50)["hidden_qty"].__iadd__(1),
+    "a level's count": lambda e: level(e, 50)["order_count"].__iadd__(1),
+    "a level's last order": lambda e: level(e, 50)["tail"].__iadd__(1),
+    "where a level stands": lambda e: level(e, 50)["position"].__iadd__(1),
+    "a level in the ladder": lambda e: e.blocks["ladder"][50:51].__imul__(0),
+    "a level that is not marked": lambda e: e.blocks["ladder"][51:52].__iadd__(1),
+    "the free levels": lambda e: e.blocks["state"]["free_level"].__iadd__(1),
+    "a circle of free levels": lambda e: freed(e)["head"].__isub__(1),
     "the heap of expiries": lambda e: e.blocks["expiries"][:1].__iadd__(1),
     "the number of stops": lambda e: e.blocks["markets"]["stops"].__iadd__(1),
     "the number of lists": lambda e: e.blocks["state"]["lists"].__iadd__(1),

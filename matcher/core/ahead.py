@@ -11,6 +11,7 @@ address is dropped. Only loads must stay inside their blocks.
 
 from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
+from matcher.core.book import cell_at
 from matcher.core.indexes import id_cell
 from matcher.core.kernel import inlined, kernel, prefetch
 from matcher.core.money import cell_in
@@ -22,7 +23,10 @@ NEAR = 8
 NEXT = 4
 RING = 15
 """What was found for the commands ahead, first cells of ids, then row numbers, by the low bits of
-their place in the batch."""
+their place in the batch;"""
+PLACES = RING + 1
+"""and behind it the cells of their prices."""
+LARGEST = (1 << 63) - 1
 
 
 @kernel
@@ -62,7 +66,9 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     prefetch(core.balances, cell_in(market.base_cell, cmd.account), 0)
     prefetch(core.balances, cell_in(market.quote_cell, cmd.account), 0)
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
-    prefetch(core.levels, market.levels + cmd.side * market.level_count + position, 0)
+    place = cell_at(market, cmd.side & 1, min(position & LARGEST, market.top))
+    prefetch(core.ladder, place, 0)
+    core.ahead[mark + PLACES] = place
     cell = id_cell(core, cmd.order_id)
     prefetch(core.id_slots, cell, 0)
     core.ahead[mark] = cell
@@ -74,6 +80,7 @@ def _look_near(core: Core, cmd: Command, mark: int) -> None:
     account = min(cmd.account, core.limits.accounts - 1)
     count = core.accounts[account].order_count
     prefetch(core.account_orders, list_cell(core, account, count), 0)
+    prefetch(core.levels, core.ladder[core.ahead[mark + PLACES]], 0)
     slot = core.id_slots[core.ahead[mark]]
     prefetch(core.orders, slot, 0)
     prefetch(core.orders, slot, 1)

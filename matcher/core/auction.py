@@ -146,7 +146,7 @@ def add_up_interest(core: Core, market: MarketRow, call: CallRow, market_buys: i
 @inlined
 def interest_at(core: Core, market: MarketRow, side: int, position: int) -> int:
     """Return what a level buys or sells, hidden quantity included."""
-    level = core.levels[level_at(market, side, position)]
+    level = core.levels[level_at(core, market, side, position)]
     return level.qty + level.hidden_qty
 
 

@@ -34,10 +34,12 @@ def _side_faults(blocks: Blocks, number: int, side: int, seen: list[int]) -> Ite
     market = blocks["markets"][number]
     name = f"instrument {number} {Side(side).name}"
     first = int(market["levels"] + side * market["level_count"])
-    levels = blocks["levels"][first : first + int(market["level_count"])]
+    ladder = blocks["ladder"][first : first + int(market["level_count"])]
     positions = set_bits(blocks, market, side, 0)
-    if not (levels["order_count"][positions] > 0).all():
+    if not (blocks["levels"]["order_count"][ladder[positions]] > 0).all():
         yield f"{name}: an empty level is marked in the bitmap"
+    if np.count_nonzero(ladder) != len(positions):
+        yield f"{name}: {np.count_nonzero(ladder)} levels, {len(positions)} marked in the bitmap"
     for tier in range(1, int(market["tier_count"])):
         if not np.array_equal(
             set_bits(blocks, market, side, tier),
@@ -48,7 +50,7 @@ def _side_faults(blocks: Blocks, number: int, side: int, seen: list[int]) -> Ite
     if best != (market["best_bid"] if side == Side.BUY else market["best_ask"]):
         yield f"{name}: the best level is {best}"
     for position in positions:
-        yield from _level_faults(blocks, number, side, int(position), first, seen)
+        yield from _level_faults(blocks, number, side, int(position), int(ladder[position]), seen)
 
 
 def _best(positions: Array, side: int, level_count: int) -> int:
@@ -58,16 +60,18 @@ def _best(positions: Array, side: int, level_count: int) -> int:
 
 
 def _level_faults(
-    blocks: Blocks, number: int, side: int, position: int, first: int, seen: list[int]
+    blocks: Blocks, number: int, side: int, position: int, row: int, seen: list[int]
 ) -> Iterator[str]:
-    level, orders = blocks["levels"][first + position], blocks["orders"]
+    level, orders = blocks["levels"][row], blocks["orders"]
     name = f"instrument {number} {Side(side).name} level {position}"
+    if level["position"] != position:
+        yield f"{name}: its row says that it stands at {level['position']}"
     slot, before, shown, leaves, count = int(level["head"]), 0, 0, 0, 0
     while slot != 0 and count <= level["order_count"]:
         order = orders[slot]
         price = position * blocks["markets"]["tick_size"][number]
         here = (order["instrument"], order["side"], order["price"], order["level"])
-        if here != (number, side, price, first + position) or order["prev"] != before:
+        if here != (number, side, price, row) or order["prev"] != before:
             yield f"{name}: order {order['order_id']} does not belong here"
         shown += int(_shown(blocks, order))
         leaves += int(order["leaves_qty"])

@@ -54,7 +54,7 @@ def _rank_side(core: Core, instrument: int, side: int) -> None:
     market = core.markets[instrument]
     position = best_of(market, side)
     while 0 <= position < market.level_count:
-        slot = core.levels[level_at(market, side, position)].head
+        slot = core.levels[level_at(core, market, side, position)].head
         rank = 1
         while slot != 0:
             core.scratch[slot] = rank

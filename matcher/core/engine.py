@@ -72,6 +72,7 @@ class Engine:
         note_capacities(self.blocks["limits"], self.capacities, self.blocks)
         self._state["next_order_id"] = 1
         self._state["next_list_id"] = 1
+        self._state["free_level"] = 1
         self._state["accounts"] = 1
         self.blocks["accounts"]["exists"][0] = 1
         for share in ("maker_share", "taker_share"):

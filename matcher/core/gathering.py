@@ -67,7 +67,7 @@ def _gather_book(core: Core, market: MarketRow, count: int, times: int) -> int:
     for side in (BUY, SELL):
         position = lowest_from(core, market, side, 0)
         while position >= 0:
-            head = core.levels[level_at(market, side, position)].head
+            head = core.levels[level_at(core, market, side, position)].head
             count = _gather_chain(core, head, count, times)
             position = lowest_from(core, market, side, position + 1)
     return count

@@ -86,7 +86,7 @@ def id_tag(order_id: int) -> int:
 @inlined
 def id_cell(core: Core, order_id: int) -> int:
     """Return the cell of `id_slots` that an order id belongs to."""
-    return order_id & core.limits.id_mask
+    return order_id & core.limits.cell_mask
 
 
 @inlined

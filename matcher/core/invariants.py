@@ -46,6 +46,17 @@ def live_slots(blocks: Blocks) -> Array:
     return np.flatnonzero(blocks["orders"]["order_id"][:top])
 
 
+def _free_levels(blocks: Blocks) -> list[int]:
+    """Return the free rows of `levels` among those that were ever used."""
+    state = blocks["state"][0]
+    number = int(state["free_level"])
+    free: list[int] = []
+    while number <= state["level_top"] and len(free) <= state["level_top"]:
+        free.append(number)
+        number = (number + 1 + int(blocks["levels"]["head"][number])) & LOW
+    return free
+
+
 def _row_faults(blocks: Blocks, slots: Array) -> list[str]:
     """Rows are live or free, never both and never lost."""
     state, orders, extras = blocks["state"][0], blocks["orders"], blocks["extras"]
@@ -57,6 +68,9 @@ def _row_faults(blocks: Blocks, slots: Array) -> list[str]:
         found.append(f"{len(free)} free and {len(slots)} live rows of {state['order_top']} used")
     if not (orders["flags"][slots] & LISTED).all():
         found.append("a live order is not listed")
+    free, live = _free_levels(blocks), int((blocks["levels"]["order_count"] != 0).sum())
+    if len(free) + live != state["level_top"]:
+        found.append(f"{len(free)} free and {live} live levels of {state['level_top']} used")
     with_extra = slots[orders["extra"][slots] != 0]
     numbers = orders["extra"][with_extra]
     if not (extras["order"][numbers] == with_extra).all():

@@ -82,7 +82,7 @@ def walk(
         price = price_at(market, position)
         if outside_collar(core, market, price, collar_px):
             return met, cost, True
-        level = core.levels[level_at(market, side, position)]
+        level = core.levels[level_at(core, market, side, position)]
         unit = price * market.quote_scale
         hidden = 0
         slot = level.head

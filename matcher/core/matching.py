@@ -70,7 +70,7 @@ def match(
         price = price_at(market, position)
         if market.dynamic_collar != 0 and outside_collar(core, market, price, collar_px):
             return True
-        first = core.levels[level_at(market, side, position)].head
+        first = core.levels[level_at(core, market, side, position)].head
         own = taker.stp_mode != StpMode.NONE and is_own(
             core, taker.account, core.orders[first].account
         )

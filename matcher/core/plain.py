@@ -9,7 +9,14 @@ streams with the short way switched off (`LimitsRow.long_way`).
 """
 
 from matcher.core.accounts import count_order, counts_of, list_cell
-from matcher.core.book import close_level, level_at, open_level, position_in, position_of
+from matcher.core.book import (
+    after_free,
+    cell_at,
+    link_free,
+    lower_level,
+    position_of,
+    raise_level,
+)
 from matcher.core.checks import CONTINUOUS, NONE
 from matcher.core.filters import check_counts, check_position, check_prices, check_sizes
 from matcher.core.indexes import (
@@ -37,7 +44,7 @@ from matcher.core.lookahead import meets
 from matcher.core.money import base_of, held_of, quote_of
 from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
 from matcher.core.state import Core
-from matcher.core.terms import by_side
+from matcher.core.terms import by_side, zero_mask
 from matcher.core.words import (
     FLAGS_BITS,
     FORM,
@@ -91,9 +98,14 @@ def enter_plain(core: Core, cmd: Command) -> bool:
     form = (command_words(cmd).form << 8) & FORM
     if cmd.stp_mode == 0:
         form |= market.default_stp << 40
-    number = level_at(market, cmd.side, position)
+    cell = cell_at(market, cmd.side, position)
+    found = core.ladder[cell]
+    fresh = zero_mask(found)
+    number = found | (core.state.free_level & fresh)
     slot = _write_order(core, cmd, form, owner.order_count, number)
-    _join(core, market, cmd, slot, number, position)
+    _open(core, cell, number, position, fresh)
+    _join(core, cmd, slot, number, fresh)
+    raise_level(core, market, cmd.side, position)
     _list(core, cmd, owner, slot)
     if market.counted != 0:
         count_order(core, core.orders[slot], 1)
@@ -178,19 +190,26 @@ def _write_order(core: Core, cmd: Command, form: int, place: int, number: int) -
 
 
 @inlined
-def _join(
-    core: Core, market: MarketRow, cmd: Command, slot: int, number: int, position: int
-) -> None:
+def _open(core: Core, cell: int, number: int, position: int, fresh: int) -> None:
+    """Take the free row `number` for a level, if `fresh` is -1: nobody can predict whether it is."""
+    state = core.state
+    following = after_free(core, number)
+    state.free_level ^= (state.free_level ^ following) & fresh
+    state.level_top = max(state.level_top, number)
+    core.ladder[cell] = number
+    core.levels[number].position = position
+
+
+@inlined
+def _join(core: Core, cmd: Command, slot: int, number: int, fresh: int) -> None:
+    """Put the order at the end of a queue, of which it is the first if `fresh` is -1."""
     level = core.levels[number]
     last = level.tail
     level.tail = slot
     level.qty += cmd.order_qty
     level.order_count += 1
-    if last != 0:
-        core.orders[last].next = slot
-    else:
-        level.head = slot
-        open_level(core, market, cmd.side, position)
+    core.orders[last | (slot & fresh)].next = slot & ~fresh
+    level.head ^= (level.head ^ slot) & fresh
 
 
 @inlined
@@ -242,7 +261,7 @@ def cancel_plain(core: Core, cmd: Command) -> bool:
     held = held_of(core, market, account, side)
     held.free += need
     held.locked -= need
-    _leave(core, market, order, side)
+    _leave(core, market, order, slot, side)
     _tell(core, cmd, order_words(order).form & FORM | CANCELED, market, slot, 0)
     if market.counted != 0:
         count_order(core, order, -1)
@@ -282,7 +301,7 @@ def _find_plain(core: Core, cmd: Command) -> int:
 
 
 @inlined
-def _leave(core: Core, market: MarketRow, order: OrderRow, side: int) -> None:
+def _leave(core: Core, market: MarketRow, order: OrderRow, slot: int, side: int) -> None:
     """Take the order out of its queue."""
     number = order.level
     level = core.levels[number]
@@ -290,16 +309,25 @@ def _leave(core: Core, market: MarketRow, order: OrderRow, side: int) -> None:
     after = order.next
     level.qty -= order.leaves_qty
     level.order_count -= 1
-    if before != 0:
-        core.orders[before].next = after
-    else:
-        level.head = after
-    if after != 0:
-        core.orders[after].prev = before
-    else:
-        level.tail = before
-    if before | after == 0:
-        close_level(core, market, side, position_in(market, side, number))
+    first = zero_mask(before)
+    last = zero_mask(after)
+    core.orders[before | (slot & first)].next = after
+    core.orders[after | (slot & last)].prev = before
+    level.head ^= (level.head ^ after) & first
+    level.tail ^= (level.tail ^ before) & last
+    position = level.position
+    _close(core, number, cell_at(market, side, position), first & last)
+    lower_level(core, market, side, position, first & last)
+
+
+@inlined
+def _close(core: Core, number: int, cell: int, empty: int) -> None:
+    """Free the row of a level, if `empty` is -1."""
+    state = core.state
+    level = core.levels[number]
+    level.head |= link_free(number, state.free_level) & empty
+    core.ladder[cell] = number & ~empty
+    state.free_level ^= (state.free_level ^ number) & empty
 
 
 @inlined

@@ -97,7 +97,7 @@ def _copy_side(
             bit = 63 - zeros_above(word) if side == BUY else zeros_below(word)
             word ^= 1 << bit
             position = block + bit
-            level = core.levels[level_at(market, side, position)]
+            level = core.levels[level_at(core, market, side, position)]
             shown = into[first + copied]
             shown.price = price_at(market, position)
             shown.qty = level.qty

@@ -43,7 +43,7 @@ def _copy_queues(core: Core, market: MarketRow, side: int, first: int) -> int:
     position = best_of(market, side)
     copied = 0
     while 0 <= position < market.level_count:
-        slot = core.levels[level_at(market, side, position)].head
+        slot = core.levels[level_at(core, market, side, position)].head
         while slot != 0:
             order = core.orders[slot]
             shown = core.queue_orders[first + copied]

@@ -1,10 +1,10 @@
-"""Make again what follows from the saved rows: the indexes, and the bitmaps of all ladders.
+"""Make again what follows from the saved rows: the indexes, the ladders of the books, and the bitmaps of all ladders.
 
 The second half of a restore (`saving.py` has the first). Hash tables are filled anew and not saved,
 because every life of the matcher has a hash seed of its own.
 """
 
-from matcher.core.book import position_in, set_bit
+from matcher.core.book import cell_at, set_bit
 from matcher.core.indexes import put, put_id, text_entry, text_tag
 from matcher.core.kernel import entry, has_text, kernel, memory_at
 from matcher.core.rows import FINISHED, RESTING, WATCHING, MarketRow
@@ -42,8 +42,10 @@ def _mark_place(core: Core, order: OrderRow, slot: int) -> None:
     """Mark the level of an order that is the first there: of a book side, or of a trigger ladder."""
     market = core.markets[order.instrument]
     if order.flags & RESTING:
-        if core.levels[order.level].head == slot:
-            set_bit(core, market, order.side, position_in(market, order.side, order.level))
+        level = core.levels[order.level]
+        if level.head == slot:
+            core.ladder[cell_at(market, order.side, level.position)] = order.level
+            set_bit(core, market, order.side, level.position)
     elif order.extra != 0 and core.extras[order.extra].place == WATCHING:
         _mark_trigger(core, market, order.level, order.extra)
 

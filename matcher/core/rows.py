@@ -53,7 +53,10 @@ FEE_TIERS = 16
 
 
 class LevelRow(Record, size=32):
-    """One price level of one side: its queue, oldest order first."""
+    """One price level of one side that has orders: its queue, oldest order first.
+
+    A free row is empty but for `head`, which leads to the next free one (`book.after_free`).
+    """
 
     qty: i64
     """Visible quantity."""
@@ -62,7 +65,8 @@ class LevelRow(Record, size=32):
     head: u32
     tail: u32
     order_count: u32
-    spare: u32
+    position: u32
+    """Where in its side's ladder it stands, or stood last."""
 
 
 class MarketRow(Record, size=320):
@@ -75,7 +79,8 @@ class MarketRow(Record, size=320):
     best_bid: i64
     best_ask: i64
     levels: i64
-    """First level of the BUY side in the `levels` block; the SELL side follows `level_count` on."""
+    """First cell of the BUY side in the `ladder` block; the SELL side follows `level_count` on. Likewise
+    RISING and FALLING in the `triggers` block."""
     level_count: i64
     tick_size: i64
     lot_size: i64
@@ -266,13 +271,11 @@ class LimitsRow(Record, size=256):
     index_seed: i64
     long_way: i64
     """1: no command goes the short way (`plain.py`); for tests."""
-    spare_0: i64
+    cell_mask: i64
     spare_1: i64
     spare_2: i64
-    base_cell: i64
-    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
-    quote_cell: i64
-    """The same of the quote asset."""
+    spare_3: i64
+    spare_4: i64
     spare_5: i64
     spare_6: i64
     spare_7: i64
@@ -338,11 +341,11 @@ class StateRow(Record, size=320):
     free_list: i64
     list_top: i64
     """Highest list row ever used."""
+    free_level: i64
+    """First free row of `levels`; there always is one."""
+    level_top: i64
+    """Highest level row ever used."""
     spare_0: i64
     spare_1: i64
     spare_2: i64
-    base_cell: i64
-    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
-    quote_cell: i64
-    """The same of the quote asset."""
-    spare_5: i64
+    spare_3: i64

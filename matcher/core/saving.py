@@ -1,8 +1,8 @@
 """Save the whole state as a few dense arrays, and put it back into an empty engine.
 
 What is saved is what cannot be found from anything else: the rows in use, with their links. Ladders
-are sparse, so only levels that hold an order are saved, each with its number; accounts' balances and
-counts likewise. Bitmaps, hash tables and the lists of accounts' orders follow from the rows
+of triggers are sparse, so only levels that hold a stop are saved, each with its number; accounts' balances and
+counts likewise. The books' ladders, bitmaps, hash tables and the lists of accounts' orders follow from the rows
 (`rebuild.py`). A restored engine gives the same digest and, from there on, the same events.
 
 A saved state belongs to the layout of these rows and to the capacities of its journal: whoever keeps it
@@ -16,7 +16,7 @@ import numpy as np
 
 from matcher.core.blocks import Array
 from matcher.core.rebuild import rebuild_indexes
-from matcher.core.rows import RESTING, WATCHING
+from matcher.core.rows import WATCHING
 from protocol.board import BALANCES_A_LINE, LISTED_A_LINE, lines_for
 
 Blocks = Mapping[str, Array]
@@ -37,12 +37,13 @@ _PREFIXES = {
 """Blocks saved up to a count that stands in the state."""
 _TOPS = {
     "orders": "order_top",
+    "levels": "level_top",
     "extras": "extra_top",
     "lists": "list_top",
     "list_legs": "list_top",
 }
 """Blocks saved up to a highest row that stands in the state."""
-_SCATTERED = ("balances", "counts", "levels", "triggers")
+_SCATTERED = ("balances", "counts", "triggers")
 """Blocks of which single rows are saved, with their numbers under `<name>_at`."""
 _RINGS = {
     "finished": ("finished_first", "finished_count"),
@@ -133,8 +134,8 @@ def _live(blocks: Blocks) -> Array:
 
 def _numbers(blocks: Blocks, name: str) -> Array:
     """Return the numbers of the rows of a sparse block that are in use, ascending."""
-    if name in ("levels", "triggers"):
-        return _levels(blocks, name)
+    if name == "triggers":
+        return _trigger_levels(blocks)
     state, rows = blocks["state"][0], blocks[name]
     if name == "balances":
         rows = rows[: lines_for(int(state["assets"]), BALANCES_A_LINE)]
@@ -144,14 +145,11 @@ def _numbers(blocks: Blocks, name: str) -> Array:
     return np.flatnonzero(words.any(axis=1)).astype(np.int64)
 
 
-def _levels(blocks: Blocks, name: str) -> Array:
-    """Find used levels by the orders that stand there, for a ladder is too long to look through."""
+def _trigger_levels(blocks: Blocks) -> Array:
+    """Find used levels by the stops that stand there, for a ladder is too long to look through."""
     orders = blocks["orders"]
     slots = _live(blocks)
-    if name == "levels":
-        here = (orders["flags"][slots] & RESTING) != 0
-    else:
-        here = blocks["extras"]["place"][orders["extra"][slots]] == WATCHING
+    here = blocks["extras"]["place"][orders["extra"][slots]] == WATCHING
     numbers = np.unique(orders["level"][slots[here]]).astype(np.int64)
-    used: Array = numbers[blocks[name]["head"][numbers] != 0]
+    used: Array = numbers[blocks["triggers"]["head"][numbers] != 0]
     return used

@@ -5,7 +5,7 @@ given to the engine (shared memory); all others are private. Both start as zeros
 empty everywhere: row 0 of orders, extras and lists is never used, so a link of 0 is no link.
 
 Most blocks are sparse: only pages that were touched cost memory. The ladders are the extreme, an
-exchange with the shipped capacities maps some ten GiB and touches a few megabytes.
+exchange with the shipped capacities maps some eight GiB and touches a few megabytes.
 """
 
 import mmap
@@ -66,9 +66,11 @@ its end, what that does to its list; icebergs two more for each slice."""
 EVENTS_PER_INSTRUMENT = 4
 """And for each instrument: a TICK can end its auction, open another and tell what it indicates."""
 COLD_EVENTS = 1024
+CELLS_PER_ORDER = 4
+"""Of the table of ids: the more, the fewer orders find an older live one in their cell."""
 LARGE_PAGE = 1 << 21
 """A block that begins on a large page has its first, busiest rows on one."""
-SPARSE = ("levels", "bits", "triggers")
+SPARSE = ("ladder", "triggers")
 """Blocks that are touched here and there: large pages would make them as large as they look."""
 
 
@@ -122,6 +124,7 @@ class Core:
     markets: Table[MarketRow]
     terms: Integers
     levels: Table[LevelRow]
+    ladder: SmallNumbers
     triggers: Table[TriggerRow]
     call: CallRow
     lists: Table[ListRow]
@@ -178,7 +181,8 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "instruments": (c.instruments,),
         "markets": (c.instruments,),
         "terms": (c.instruments, TERM_COLUMNS),
-        "levels": (2 * c.price_levels,),
+        "levels": (c.orders + 1,),
+        "ladder": (2 * c.price_levels,),
         "triggers": (2 * c.price_levels,),
         "call": (1,),
         "lists": (c.lists,),
@@ -187,7 +191,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "expiries": (c.orders,),
         "bits": (bitmap_words(c),),
         "tiers": (c.instruments, TIERS),
-        "id_slots": (power_of_two(2 * c.orders),),
+        "id_slots": (power_of_two(CELLS_PER_ORDER * c.orders),),
         "id_index": (power_of_two(2 * c.orders),),
         "text_index": (power_of_two(2 * (c.orders + c.dedupe_capacity)),),
         "finished": (max(1, c.dedupe_capacity),),
@@ -197,7 +201,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "totals": (c.assets,),
         "fee_tiers": (FEE_TIERS,),
         "touched": (max(c.accounts, 16),),
-        "ahead": (16,),
+        "ahead": (32,),
         "scratch": (2 * c.orders + 64,),
         "depth_count": (c.instruments,),
         "depth_heads": (c.instruments, DEPTH_SLOTS),
@@ -251,6 +255,7 @@ def note_capacities(limits: Array, capacities: Capacities, blocks: Mapping[str, 
             limits[name] = getattr(capacities, name)
     limits["bit_words"] = blocks["bits"].size
     limits["deep_levels"] = DEEP_LEVELS
+    limits["cell_mask"] = blocks["id_slots"].size - 1
     limits["id_mask"] = blocks["id_index"].size - 1
     limits["text_mask"] = blocks["text_index"].size - 1
     limits["reference_mask"] = blocks["reference_index"].size - 1

@@ -15,6 +15,12 @@ def by_side(side: int, buy: int, sell: int) -> int:
 
 
 @inlined
+def zero_mask(number: int) -> int:
+    """Return -1 for 0 and 0 for any number from 1 to 2^62, without a branch."""
+    return (number - 1) >> 63
+
+
+@inlined
 def term_of(core: Core, instrument: int, term: int) -> int:
     """Return one term of an instrument."""
     return core.terms[instrument * TERM_COLUMNS + term]

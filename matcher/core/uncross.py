@@ -137,7 +137,7 @@ def buys_first(core: Core, market: MarketRow, slot: int) -> bool:
 @kernel
 def first_at_best(core: Core, market: MarketRow, side: int) -> int:
     """Return the order that stands first at the best price of a side."""
-    return core.levels[level_at(market, side, best_of(market, side))].head
+    return core.levels[level_at(core, market, side, best_of(market, side))].head
 
 
 @kernel
