@@ -221,8 +221,11 @@ def test_an_order_is_found_behind_others_that_have_its_place_in_the_index():
     desk = Desk(core(replace(SMALL, orders=16, account_orders=16)))
     desk.add_market()
     assert desk.account("alice", {0: 1_000, 1: 1 << 40}) == 1
+    cells = len(desk.engine.blocks["id_slots"])
     live: list[int] = []
     for number in range(400):
+        # All ids belong to three cells, so all orders but three are in the index, at homes side by side.
+        desk.engine.blocks["state"]["next_order_id"] = 1 + number * cells + number % 3
         if len(live) == 15:
             gone = live.pop(number * 7 % 15)
             told = desk.ask(CommandKind.CANCEL, account=1, order_id=gone)[0]
