@@ -125,7 +125,7 @@ def test_two_engines_share_nothing():
 
 def test_shipped_capacities_are_mapped_not_used():
     engine = with_asset(Engine(Capacities()))
-    assert sum(block.nbytes for block in engine.blocks.values()) > 1 << 32
+    assert sum(block.nbytes for block in engine.blocks.values()) > 1 << 33
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     assert pages * os.sysconf("SC_PAGE_SIZE") < 1 << 30
 

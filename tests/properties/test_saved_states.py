@@ -56,7 +56,7 @@ def test_saving_takes_what_is_in_use_and_not_what_is_possible(seed):
     saved = engine.save()
     state = engine.blocks["state"][0]
     assert len(saved["orders"]) == state["order_top"] + 1
-    assert len(saved["levels"]) == state["level_top"] + 1
+    assert len(saved["levels"]) == state["level_top"] + 1 <= state["order_top"] + 1
     assert len(saved["finished"]) == state["finished_count"]
 
 
