@@ -32,7 +32,7 @@ from supervision.notify import Notifier
 from supervision.pids import send
 from supervision.programs import stop_order, table
 from supervision.states import Process
-from supervision.view import view_on
+from supervision.view import say, view_on
 from supervision.wishes import Wishes
 
 SOCKET_LIMIT = 107
@@ -80,7 +80,7 @@ def up(args: argparse.Namespace) -> int:
     def announce() -> None:
         seconds = (clock.steady_ns() - begun_ns) / 1e9
         logger.info("up %s", log.facts(seconds=seconds))
-        print(page.welcome(full, settings.database.dsn, seconds), flush=True)
+        say(f"{page.welcome(full, settings.database.dsn, seconds)}\n", sys.stdout)
 
     def publish(processes: Sequence[Process]) -> None:
         page_of.write(processes)

@@ -108,8 +108,23 @@ class View:
             parts.append(f"\x1b[{rows - len(lines) + 1 + number};1H\x1b[2K{line}")
         parts.append("\x1b8")
         # One write: what other processes write to the terminal comes before it or behind it.
-        self._file.write("".join(parts))
-        self._file.flush()
+        say("".join(parts), self._file)
+
+
+def say(text: str, file: TextIO) -> None:
+    """Write to an output whose reader may have gone: the exchange outlives a pipe that nobody reads.
+
+    A terminal can be hung up in the middle of a write too; the signal that says so ends the exchange in
+    good order, which an error here would not.
+    """
+    try:
+        file.write(text)
+        file.flush()
+    except OSError:
+        # What is left in the buffer goes nowhere, and Python can end without complaint.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)
 
 
 def view_on(run: Path, file: TextIO, errors: TextIO, environ: Mapping[str, str]) -> View | None:

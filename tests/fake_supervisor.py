@@ -16,7 +16,7 @@ from supervision.arbiter import Arbiter
 from supervision.notify import Notifier
 from supervision.programs import Program, Renewal
 from supervision.states import Process
-from supervision.view import view_on
+from supervision.view import say, view_on
 from supervision.wishes import Wishes
 
 PAUSING = ("ingress", "writer", "snapshotter")
@@ -71,7 +71,7 @@ def main(data_dir: Path, policy: str, programs: str, stop_order: str) -> int:
         settings.supervision,
         run,
         os.environ,
-        announce=lambda: print("up", flush=True),
+        announce=lambda: say("up\n", sys.stdout),
         publish=publish,
         notifier=Notifier(os.environ),
         wishes=Wishes(settings, run, read),

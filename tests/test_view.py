@@ -23,7 +23,7 @@ from runtime.meters import BOUNDS_NS, Meter, Meters, quantile_ns, readings
 from supervision import claim
 from supervision.programs import Program
 from supervision.states import Process
-from supervision.view import Rates, view_on, written
+from supervision.view import Rates, View, say, view_on, written
 from tests.fake_exchange import QUICK, ROOT, Exchange, until
 
 SECOND = 1_000_000_000
@@ -219,3 +219,41 @@ def test_a_closed_terminal_ends_the_exchange_though_the_signal_means_reload_else
     os.close(ours)
     until(lambda: exchange.child.poll() is not None, "the end")
     assert sorted(exchange.lives())[-2:] == ["writer started", "writer stopped"]
+    assert exchange.child.returncode == 0
+
+
+def test_an_exchange_whose_reader_has_gone_stays_up_and_stops_in_good_order(exchange):
+    exchange.data_dir.mkdir()
+    programs = '[["matcher", "steady", []], ["writer", "steady", ["matcher"]]]'
+    words = [str(exchange.data_dir), json.dumps(QUICK), programs, "[]"]
+    read, write = os.pipe()
+    os.close(read)
+    with exchange.output.open("ab") as errors:
+        exchange.child = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "fake_supervisor.py"), *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=write,
+            stderr=errors,
+        )
+    os.close(write)
+    until(lambda: exchange.state("writer") == "running", "up")
+    assert exchange.end() == 0
+    assert "Error" not in exchange.text()
+    assert sorted(exchange.lives())[-2:] == ["writer started", "writer stopped"]
+
+
+def test_a_terminal_that_is_hung_up_between_a_look_and_a_write_takes_the_text(
+    tmp_path, monkeypatch
+):
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as file:
+        view = View(tmp_path, file)
+        monkeypatch.setattr("supervision.view._is_ours", lambda _: True)
+        view.draw([process("writer", watermark=5)])
+        assert os.read(ours, 10)
+        os.close(ours)
+        with pytest.raises(OSError, match="Input/output"):
+            os.write(theirs, b"lost")
+        view.draw([process("writer"), process("matcher")])
+        view.close()
+        say("after it\n", file)
