@@ -185,6 +185,12 @@ class InstrumentRow(Record, size=192):
     next_trade_id: i64
     next_agg_trade_id: i64
     next_prevented_id: i64
+    phase: u8
+    imbalance_side: u8
+    halted_from: u8
+    exists: u8
+    calls: u32
+
     best_bid: i64
     """Price, 0: the side is empty."""
     best_ask: i64
@@ -193,11 +199,6 @@ class InstrumentRow(Record, size=192):
     paired_qty: i64
     imbalance_qty: i64
     phase_until_ns: i64
-    phase: u8
-    imbalance_side: u8
-    halted_from: u8
-    exists: u8
-    calls: u32
     symbol: text40
     spare_0: i64
     spare_1: i64

@@ -71,9 +71,8 @@ def a_stop_out_of_its_ladder(engine: Engine) -> None:
 
 
 def a_bit_of_an_empty_level(engine: Engine) -> None:
-    market = engine.blocks["markets"][0]
-    first = int(engine.blocks["tiers"].reshape(-1)[int(market["tiers"])])
-    engine.blocks["bits"][first + 2 * int(market["bit_words"])] |= np.uint64(2)
+    mark = int(engine.blocks["limits"]["ladder_cells"][0]) + 1
+    engine.blocks["bits"][mark >> 6] |= np.uint64(1 << (mark & 63))
 
 
 DAMAGE: dict[str, Callable[[Engine], None]] = {

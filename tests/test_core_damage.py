@@ -97,12 +97,11 @@ def call() -> Engine:
 
 
 def mark_an_empty_level(engine: Engine) -> None:
-    engine.blocks["bits"][int(engine.blocks["tiers"].reshape(-1)[0])] |= np.uint64(2)
+    engine.blocks["bits"][0] |= np.uint64(2)
 
 
 def clear_an_upper_tier(engine: Engine) -> None:
-    market = engine.blocks["markets"][0]
-    engine.blocks["bits"][int(engine.blocks["tiers"].reshape(-1)[int(market["tiers"]) + 1])] = 0
+    engine.blocks["bits"][engine.blocks["tiers"][1]] = 0
 
 
 CALL: dict[str, tuple[Damage, str]] = {

@@ -11,9 +11,9 @@ address is dropped. Only loads must stay inside their blocks.
 
 from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
-from matcher.core.book import cell_at
 from matcher.core.indexes import id_cell
 from matcher.core.kernel import inlined, kernel, prefetch
+from matcher.core.marks import cell_at
 from matcher.core.money import cell_in
 from matcher.core.state import Core
 from protocol.records import Command
@@ -68,6 +68,7 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
     place = cell_at(market, cmd.side & 1, min(position & LARGEST, market.top))
     prefetch(core.ladder, place, 0)
+    prefetch(core.bits, place >> 6, 0)
     core.ahead[mark + PLACES] = place
     cell = id_cell(core, cmd.order_id)
     prefetch(core.id_slots, cell, 0)

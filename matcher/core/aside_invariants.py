@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from matcher.core.blocks import Array
-from matcher.core.ladder_bits import set_bits
+from matcher.core.ladder_bits import marked
 from matcher.core.rows import FOLLOWING, WATCHING
 from matcher.core.terms import FULL_SHARE
 from matcher.core.triggers import FALLING, RISING
@@ -56,11 +56,10 @@ def _ladder_faults(blocks: Blocks, number: int, way: int, standing: list[int]) -
     name = f"instrument {number} {'RISING' if way == RISING else 'FALLING'}"
     count = int(market["level_count"])
     first = int(market["levels"]) + (way - RISING) * count
-    marked = set(set_bits(blocks, market, way, 0).tolist())
-    filled = set(np.flatnonzero(blocks["triggers"]["head"][first : first + count]).tolist())
-    if marked != filled:
+    filled = np.flatnonzero(blocks["triggers"]["head"][first : first + count])
+    if not np.array_equal(marked(blocks, market, way), filled):
         yield f"{name}: the bitmap does not mark exactly the levels with stops"
-    for place in sorted(filled):
+    for place in filled.tolist():
         row, before, one = blocks["triggers"][first + place], 0, 0
         one = int(row["head"])
         keys: list[tuple[int, int]] = []

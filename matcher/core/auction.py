@@ -12,9 +12,10 @@ A market SELL accepts any price. A market BUY accepts what its hold pays for: it
 market order; the block `scratch` holds the market BUYs, sorted (`calls.py`).
 """
 
-from matcher.core.book import BUY, SELL, highest_upto, level_at, lowest_from, price_at
+from matcher.core.book import BUY, SELL, level_at, price_at
 from matcher.core.calls import gather_market_buys, worst_price
 from matcher.core.kernel import inlined, kernel
+from matcher.core.marks import highest_upto, lowest_from
 from matcher.core.rows import CallRow, MarketRow
 from matcher.core.state import Core
 from matcher.core.terms import reference_or_last, term_of

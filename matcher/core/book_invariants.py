@@ -6,7 +6,7 @@ import numpy as np
 
 from matcher.core.aside_invariants import heap_faults, pending_faults, trigger_faults
 from matcher.core.blocks import Array
-from matcher.core.ladder_bits import set_bits
+from matcher.core.ladder_bits import marked, tier_faults
 from matcher.core.rows import ELECTED, FOLLOWING, ICEBERG, IN_CALL, RESTING, WAITING, WATCHING
 from protocol.terms import SessionPhase, Side
 
@@ -15,7 +15,7 @@ Blocks = dict[str, Array]
 
 def book_faults(blocks: Blocks, slots: Array) -> list[str]:
     """Return what is wrong with ladders, queues, bitmaps and best prices."""
-    found: list[str] = []
+    found = list(tier_faults(blocks))
     seen: list[int] = []
     for number in range(int(blocks["state"]["instruments"][0])):
         for side in Side:
@@ -35,17 +35,11 @@ def _side_faults(blocks: Blocks, number: int, side: int, seen: list[int]) -> Ite
     name = f"instrument {number} {Side(side).name}"
     first = int(market["levels"] + side * market["level_count"])
     ladder = blocks["ladder"][first : first + int(market["level_count"])]
-    positions = set_bits(blocks, market, side, 0)
+    positions = marked(blocks, market, side)
     if not (blocks["levels"]["order_count"][ladder[positions]] > 0).all():
         yield f"{name}: an empty level is marked in the bitmap"
     if np.count_nonzero(ladder) != len(positions):
         yield f"{name}: {np.count_nonzero(ladder)} levels, {len(positions)} marked in the bitmap"
-    for tier in range(1, int(market["tier_count"])):
-        if not np.array_equal(
-            set_bits(blocks, market, side, tier),
-            np.unique(set_bits(blocks, market, side, tier - 1) >> 6),
-        ):
-            yield f"{name}: tier {tier} of the bitmap is wrong"
     best = _best(positions, side, int(market["level_count"]))
     if best != (market["best_bid"] if side == Side.BUY else market["best_ask"]):
         yield f"{name}: the best level is {best}"

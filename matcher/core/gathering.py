@@ -5,9 +5,10 @@ without a limit, or pending in a list: every live order is in exactly one of the
 look at each of them.
 """
 
-from matcher.core.book import BUY, SELL, level_at, lowest_from
+from matcher.core.book import BUY, SELL, level_at
 from matcher.core.kernel import kernel
 from matcher.core.legs import leg_at
+from matcher.core.marks import lowest_from
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from matcher.core.trailing import next_of_group, tracks

@@ -18,10 +18,8 @@ from matcher.core.ranges import (
 from matcher.core.rows import (
     GUARD_MARKET_LOT,
     GUARD_PRICES,
-    LADDERS,
     LISTED,
     TERM_COLUMNS,
-    TIERS,
     MarketRow,
 )
 from matcher.core.state import Core
@@ -127,29 +125,13 @@ def check_instrument(core: Core, cmd: Command) -> int:
 
 @kernel
 def lay_out_ladder(core: Core, number: int) -> None:
-    """Give a new instrument its levels, and the bitmap words of all its ladders."""
+    """Give a new instrument its ladders."""
     market = core.markets[number]
-    state = core.state
     market.level_count = market.top + 1
-    market.levels = state.levels_used
-    state.levels_used += 2 * market.level_count
+    market.levels = core.state.levels_used
+    core.state.levels_used += 2 * market.level_count
     market.best_bid = -1
     market.best_ask = market.level_count
-    market.tiers = number * TIERS
-    words = 0
-    bits = market.level_count
-    tier = 0
-    while True:
-        bits = (bits + 63) >> 6
-        core.tiers[market.tiers + tier] = state.bits_used + words
-        words += bits
-        tier += 1
-        if bits == 1:
-            break
-    market.tier_count = tier
-    market.bits = state.bits_used
-    market.bit_words = words
-    state.bits_used += LADDERS * words
 
 
 @kernel

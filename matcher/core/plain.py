@@ -11,7 +11,6 @@ streams with the short way switched off (`LimitsRow.long_way`).
 from matcher.core.accounts import count_order, counts_of, list_cell
 from matcher.core.book import (
     after_free,
-    cell_at,
     link_free,
     lower_level,
     position_of,
@@ -41,6 +40,7 @@ from matcher.core.kernel import (
     same_text,
 )
 from matcher.core.lookahead import meets
+from matcher.core.marks import cell_at
 from matcher.core.money import base_of, held_of, quote_of
 from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
 from matcher.core.state import Core
@@ -105,7 +105,7 @@ def enter_plain(core: Core, cmd: Command) -> bool:
     slot = _write_order(core, cmd, form, owner.order_count, number)
     _open(core, cell, number, position, fresh)
     _join(core, cmd, slot, number, fresh)
-    raise_level(core, market, cmd.side, position)
+    raise_level(core, market, cmd.side, position, cell)
     _list(core, cmd, owner, slot)
     if market.counted != 0:
         count_order(core, core.orders[slot], 1)
@@ -316,8 +316,9 @@ def _leave(core: Core, market: MarketRow, order: OrderRow, slot: int, side: int)
     level.head ^= (level.head ^ after) & first
     level.tail ^= (level.tail ^ before) & last
     position = level.position
-    _close(core, number, cell_at(market, side, position), first & last)
-    lower_level(core, market, side, position, first & last)
+    cell = cell_at(market, side, position)
+    _close(core, number, cell, first & last)
+    lower_level(core, market, side, position, cell, first & last)
 
 
 @inlined

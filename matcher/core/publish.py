@@ -8,8 +8,9 @@ A snapshot costs the writer a few nanoseconds a level, once per batch and change
 """
 
 from matcher.core.blocks import Table
-from matcher.core.book import BUY, SELL, best_of, bits_around, level_at, next_worse, price_at
+from matcher.core.book import BUY, SELL, best_of, level_at, next_worse, price_at
 from matcher.core.kernel import entry, fence, inlined, kernel, memory_at, zeros_above, zeros_below
+from matcher.core.marks import cell_at, marks_around
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from protocol.board import DEEP_LEVELS, DEEP_SLOTS, DEPTH_SLOTS, DepthHead, DepthLevel
@@ -89,8 +90,8 @@ def _copy_side(
     copied = 0
     while 0 <= position < market.level_count:
         # Levels lie close: asking for the next worse of each would search its bit anew.
-        block = position & ~63
-        word = bits_around(core, market, side, position)
+        word = marks_around(core, market, side, position)
+        block = position - (cell_at(market, side, position) & 63)
         while word != 0:
             if copied == wanted:
                 return copied

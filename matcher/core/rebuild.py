@@ -4,9 +4,9 @@ The second half of a restore (`saving.py` has the first). Hash tables are filled
 because every life of the matcher has a hash seed of its own.
 """
 
-from matcher.core.book import cell_at, set_bit
 from matcher.core.indexes import put, put_id, text_entry, text_tag
 from matcher.core.kernel import entry, has_text, kernel, memory_at
+from matcher.core.marks import cell_at, mark_at, set_mark
 from matcher.core.rows import FINISHED, RESTING, WATCHING, MarketRow
 from matcher.core.state import Core
 from matcher.core.triggers import FALLING, RISING, trigger_at
@@ -44,8 +44,9 @@ def _mark_place(core: Core, order: OrderRow, slot: int) -> None:
     if order.flags & RESTING:
         level = core.levels[order.level]
         if level.head == slot:
-            core.ladder[cell_at(market, order.side, level.position)] = order.level
-            set_bit(core, market, order.side, level.position)
+            cell = cell_at(market, order.side, level.position)
+            core.ladder[cell] = order.level
+            set_mark(core, cell)
     elif order.extra != 0 and core.extras[order.extra].place == WATCHING:
         _mark_trigger(core, market, order.level, order.extra)
 
@@ -57,9 +58,10 @@ def _mark_trigger(core: Core, market: MarketRow, level: int, number: int) -> Non
         return
     falling = trigger_at(market, FALLING, 0)
     if level >= falling:
-        set_bit(core, market, FALLING, level - falling)
+        set_mark(core, mark_at(core, market, FALLING, level - falling))
     else:
-        set_bit(core, market, RISING, level - trigger_at(market, RISING, 0))
+        rising = trigger_at(market, RISING, 0)
+        set_mark(core, mark_at(core, market, RISING, level - rising))
 
 
 @kernel

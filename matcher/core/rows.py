@@ -42,12 +42,10 @@ GUARD_MARKET_LOT = 2
 """MARKET_LOT_SIZE is on."""
 
 LADDERS = 4
-"""Ladders with a bitmap of their own for each instrument: the book's two sides, and the prices that
+"""Ladders with marks in the bitmap for each instrument: the book's two sides, and the prices that
 stops wait for, rising and falling."""
 LIST_LEGS = 3
 
-TIERS = 6
-"""Bitmap tiers of a ladder at most: 64 ** 6 prices."""
 TERM_COLUMNS = 64
 FEE_TIERS = 16
 
@@ -73,7 +71,8 @@ class MarketRow(Record, size=320):
     """One instrument as matching sees it: its ladder, and its terms made ready.
 
     A ladder position is price / tick size. `best_bid` is -1 and `best_ask` `level_count` when the
-    side is empty, so that a comparison with a limit needs no special case.
+    side is empty, so that a comparison with a limit needs no special case. Eight fields are a cache line: what
+    looking ahead reads, what a plain order needs besides, what a trade does, and the rest.
     """
 
     best_bid: i64
@@ -83,63 +82,60 @@ class MarketRow(Record, size=320):
     RISING and FALLING in the `triggers` block."""
     level_count: i64
     tick_size: i64
-    lot_size: i64
-    base_scale: i64
-    quote_scale: i64
+    top: i64
+    """Highest price its ladder holds."""
+    base_cell: i64
+    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
+    quote_cell: i64
+    """The same of the quote asset."""
 
-    base_asset: u32
-    quote_asset: u32
     min_price: i64
     max_price: i64
     min_qty: i64
     max_qty: i64
-    allowed_ord_types: i64
+    lot_size: i64
+    base_scale: i64
+    quote_scale: i64
+    plain_modes: i64
+    """Bit 1 << stp_mode as asked for (0: the default) of those with which a LIMIT is admitted."""
+
     guards: i64
     """`GUARD_*` bits: which of the rarer checks of R-4 are switched on."""
+    counted: i64
+    """Not 0: some limit of R-4 needs `CountRow` kept for this instrument."""
     default_stp: i64
-
-    allowed_stp: i64
-    features: i64
-    maker_fee_ppm: i64
-    taker_fee_ppm: i64
-    dynamic_collar: i64
-    bits: i64
-    """First word of the BUY side's bitmap in the `bits` block."""
-    bit_words: i64
-    """Words of one side's bitmap, all tiers."""
-    tier_count: i64
-
-    tiers: i64
-    """Where this instrument's tier offsets start in the `tiers` block."""
-    published_id: i64
-    """`update_id` of the last published depth snapshot."""
-    most: i64
-    """Highest MAX_QTY with which nothing can overflow."""
     stops: i64
     """Live orders that look at trades; 0 makes `note_trade` one branch."""
+    dynamic_collar: i64
+    base_asset: u32
+    quote_asset: u32
+    maker_fee_ppm: i64
+    taker_fee_ppm: i64
+
+    allowed_ord_types: i64
+    allowed_stp: i64
+    features: i64
+    most: i64
+    """Highest MAX_QTY with which nothing can overflow."""
+    published_id: i64
+    """`update_id` of the last published depth snapshot."""
     market_buys: i64
     """First of the orders without a limit that wait in a call, linked by `next` and `prev`."""
     market_sells: i64
     waiting: i64
     """First of the AT_CLOSE orders that wait for the closing call, linked likewise."""
-    top: i64
-    """Highest price its ladder holds."""
-    counted: i64
-    """Not 0: some limit of R-4 needs `CountRow` kept for this instrument."""
+
     rising_tail: i64
     """Last of the trailing stops that track the lowest price, linked likewise."""
     falling_tail: i64
     """Last of the trailing stops that track the highest price."""
     pending: i64
     """First of its lists whose pending legs have not entered, linked by `ListRow.later`."""
-
-    plain_modes: i64
-    """Bit 1 << stp_mode as asked for (0: the default) of those with which a LIMIT is admitted."""
-    base_cell: i64
-    """Cell of account 0's holding of the base asset in `balances`; account n's is n × BALANCES_A_LINE on."""
-    quote_cell: i64
-    """The same of the quote asset."""
-    spare_5: i64
+    spare_0: i64
+    spare_1: i64
+    spare_2: i64
+    spare_3: i64
+    spare_4: i64
 
 
 class CountRow(Record, size=32):
@@ -255,7 +251,8 @@ class LimitsRow(Record, size=256):
     instruments: i64
     account_orders: i64
     price_levels: i64
-    bit_words: i64
+    ladder_cells: i64
+    """Cells of the `ladder` block; the marks of triggers follow those of its cells."""
     depth_levels: i64
     deep_levels: i64
     dedupe_window_ns: i64
@@ -272,7 +269,8 @@ class LimitsRow(Record, size=256):
     long_way: i64
     """1: no command goes the short way (`plain.py`); for tests."""
     cell_mask: i64
-    spare_1: i64
+    tier_count: i64
+    """Tiers of the bitmap."""
     spare_2: i64
     spare_3: i64
     spare_4: i64
@@ -313,7 +311,7 @@ class StateRow(Record, size=320):
     instruments: i64
 
     levels_used: i64
-    bits_used: i64
+    """Cells of the `ladder` block that instruments have, and so of the `triggers` block."""
     finished_first: i64
     finished_count: i64
     reference_first: i64
@@ -349,3 +347,4 @@ class StateRow(Record, size=320):
     spare_1: i64
     spare_2: i64
     spare_3: i64
+    spare_4: i64

@@ -30,7 +30,6 @@ _PREFIXES = {
     "instruments": "instruments",
     "markets": "instruments",
     "terms": "instruments",
-    "tiers": "instruments",
     "gathered": "gathered",
     "expiries": "expiries",
 }

@@ -21,7 +21,6 @@ from matcher.core.rows import (
     LADDERS,
     LIST_LEGS,
     TERM_COLUMNS,
-    TIERS,
     CallRow,
     CountRow,
     FeeTierRow,
@@ -189,8 +188,8 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "list_legs": (c.lists, LIST_LEGS),
         "gathered": (LIST_LEGS,),
         "expiries": (c.orders,),
-        "bits": (bitmap_words(c),),
-        "tiers": (c.instruments, TIERS),
+        "bits": (sum(tier_words(c)),),
+        "tiers": (len(tier_words(c)),),
         "id_slots": (power_of_two(CELLS_PER_ORDER * c.orders),),
         "id_index": (power_of_two(2 * c.orders),),
         "text_index": (power_of_two(2 * (c.orders + c.dedupe_capacity)),),
@@ -215,10 +214,14 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
     }
 
 
-def bitmap_words(capacities: Capacities) -> int:
-    """Words that the bitmaps of all ladders can need: 64 levels a word and its tiers on top."""
-    ladders = LADDERS * capacities.price_levels
-    return ladders // 63 + LADDERS * capacities.instruments * 2 * TIERS
+def tier_words(capacities: Capacities) -> list[int]:
+    """Words of each tier of the bitmap, the lowest first; a search may look at one more than has marks."""
+    words: list[int] = []
+    marks = LADDERS * capacities.price_levels
+    while not words or marks > 1:
+        marks = (marks + 63) >> 6
+        words.append(marks + 1)
+    return words
 
 
 def private_memory(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
@@ -253,7 +256,9 @@ def note_capacities(limits: Array, capacities: Capacities, blocks: Mapping[str, 
     for name in limits.dtype.names or ():
         if name in known:
             limits[name] = getattr(capacities, name)
-    limits["bit_words"] = blocks["bits"].size
+    limits["ladder_cells"] = blocks["ladder"].size
+    limits["tier_count"] = blocks["tiers"].size
+    blocks["tiers"][1:] = np.cumsum(tier_words(capacities))[:-1]
     limits["deep_levels"] = DEEP_LEVELS
     limits["cell_mask"] = blocks["id_slots"].size - 1
     limits["id_mask"] = blocks["id_index"].size - 1

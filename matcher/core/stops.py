@@ -10,8 +10,8 @@ when the command is over (`follow_ups.py`). An instrument without stops pays one
 Cost: O(1) to watch, for each stop that a trade elects, and for each group of trailing stops it moves.
 """
 
-from matcher.core.book import highest_upto, lowest_from
 from matcher.core.kernel import kernel
+from matcher.core.marks import highest_upto, lowest_from
 from matcher.core.rows import ELECTED, WATCHING, MarketRow
 from matcher.core.state import Core
 from matcher.core.trailing import move_extreme, stop_tracking, track, tracks

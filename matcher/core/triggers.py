@@ -6,8 +6,8 @@ the nearest trigger price comes first (trailing stops may fire between two ticks
 earliest activation. Who stands here is linked by `trigger_next` and `trigger_prev` of its extra row.
 """
 
-from matcher.core.book import clear_bit, set_bit
 from matcher.core.kernel import inlined, kernel
+from matcher.core.marks import cell_at, clear_mark, mark_at, set_mark
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from protocol.board import ExtraRow, OrderRow
@@ -42,7 +42,7 @@ def has_reached(ord_type: int, side: int, stop_px: int, price: int) -> bool:
 @inlined
 def trigger_at(market: MarketRow, way: int, position: int) -> int:
     """Return the number of a trigger level in the `triggers` block."""
-    return market.levels + (way - RISING) * market.level_count + position
+    return cell_at(market, way - RISING, position)
 
 
 @inlined
@@ -69,7 +69,7 @@ def join_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> N
     level = core.triggers[order.level]
     before = level.tail
     if before == 0:
-        set_bit(core, market, way, position)
+        set_mark(core, mark_at(core, market, way, position))
     while before != 0 and acts_before(extra, core.extras[before], way):
         before = core.extras[before].trigger_prev
     after = level.head if before == 0 else core.extras[before].trigger_next
@@ -101,4 +101,5 @@ def leave_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> 
     else:
         core.extras[after].trigger_prev = before
     if level.head == 0:
-        clear_bit(core, market, way, order.level - trigger_at(market, way, 0))
+        position = order.level - trigger_at(market, way, 0)
+        clear_mark(core, mark_at(core, market, way, position))
