@@ -233,3 +233,20 @@ def test_an_order_is_found_behind_others_that_have_its_place_in_the_index():
             again = desk.ask(CommandKind.CANCEL, account=1, order_id=gone)[0]
             assert again.reason == RejectReason.UNKNOWN_ORDER
         live.append(desk.ask(CommandKind.ENTER, **LIMIT)[0].order_id)
+
+
+@pytest.mark.parametrize("capacity", [1, 8, 9, 12])
+def test_the_last_text_ids_are_remembered_however_often_their_ring_goes_round(capacity):
+    desk = Desk(core(replace(SMALL, dedupe_capacity=capacity)))
+    desk.add_market()
+    alice = desk.account("alice", {0: 1 << 40, 1: 1 << 40})
+    order = {"account": alice, "ord_type": 1, "time_in_force": 1, "price": 10, "order_qty": 10}
+    ended = 40
+    for number in range(ended):
+        told = desk.ask(CommandKind.ENTER, **order, cl_ord_id=b"id-%d" % number)
+        desk.ask(CommandKind.CANCEL, account=alice, order_id=told[0].order_id)
+    for number in range(ended - 1, -1, -1):
+        told = desk.ask(CommandKind.ENTER, **order, cl_ord_id=b"id-%d" % number)
+        taken = number >= ended - capacity
+        assert (told[0].reason == RejectReason.DUPLICATE_CL_ORD_ID) == taken
+    assert faults_of(desk.engine) == []

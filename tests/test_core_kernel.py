@@ -24,6 +24,7 @@ from matcher.core.kernel import (
     copy_text,
     entry,
     fold,
+    fold_either,
     fold_text,
     has_text,
     memory_at,
@@ -59,6 +60,7 @@ def mix(memory, one, other):
     core.found[1] = fold_text(one, core.orders[0].cl_ord_id)
     core.found[2] = zeros_below(other) if other != 0 else 64
     core.found[3] = zeros_above(other) if other != 0 else 64
+    core.found[4] = fold_either(one, core.orders[0].cl_ord_id, core.orders[1].cl_ord_id)
     core.small[1] = 0xFFFFFFFF
     return core.small[1] + core.small[0]
 
@@ -102,7 +104,7 @@ def probe():
     arrays = {
         "asset": np.zeros(1, AssetRow.dtype),
         "orders": np.zeros(4, OrderRow.dtype),
-        "found": np.zeros(4, np.uint64),
+        "found": np.zeros(5, np.uint64),
         "small": np.zeros(2, np.uint32),
     }
     layout = blocks_of(Probe)
@@ -119,14 +121,17 @@ def text_view(text):
     return TextView(row["cl_ord_id"].view("<i8"))
 
 
-@given(one=words, other=words, text=texts)
-def test_numbers_and_texts_mix_alike_compiled_and_interpreted(probe, one, other, text):
-    probe.arrays["orders"]["cl_ord_id"][0] = text
+@given(one=words, other=words, text=texts, second=texts)
+def test_numbers_and_texts_mix_alike_compiled_and_interpreted(probe, one, other, text, second):
+    probe.arrays["orders"]["cl_ord_id"][:2] = text, second
     probe.arrays["small"][0] = 7
     assert mix(probe.memory, one, other) == 0xFFFFFFFF + 7
-    folded, hashed, below, above = probe.arrays["found"].tolist()
+    folded, hashed, below, above, either = probe.arrays["found"].tolist()
     assert folded == interpreted.fold(one, other)
     assert hashed == interpreted.fold_text(one, text_view(text))
+    assert either == interpreted.fold_either(one, text_view(text), text_view(second))
+    if not text or not second:
+        assert either == interpreted.fold_text(one, text_view(text or second))
     if other:
         assert (below, above) == (interpreted.zeros_below(other), interpreted.zeros_above(other))
 
@@ -174,7 +179,7 @@ def test_an_interpreted_block_refuses_indexes_outside_and_values_that_do_not_fit
     with pytest.raises(IndexError):
         probe.view.found[-1]
     with pytest.raises(IndexError):
-        probe.view.found[4] = 1
+        probe.view.found[5] = 1
     with pytest.raises(OverflowError):
         probe.view.orders[0].next = -1
     with pytest.raises(AttributeError):

@@ -11,11 +11,12 @@ address is dropped. Only loads must stay inside their blocks.
 
 from matcher.core.accounts import list_cell
 from matcher.core.blocks import Table
-from matcher.core.indexes import id_cell
+from matcher.core.indexes import fetch_text, id_cell
 from matcher.core.kernel import inlined, kernel, prefetch
 from matcher.core.marks import cell_at
 from matcher.core.money import cell_in
 from matcher.core.state import Core
+from protocol.board import OrderRow
 from protocol.records import Command
 
 FAR = 12
@@ -37,7 +38,7 @@ def look_first(core: Core, batch: Table[Command], count: int) -> None:
     for place in range(min(count, NEAR)):
         _look_near(core, batch[place], place & RING)
     for place in range(min(count, NEXT)):
-        _look_next(core, place & RING)
+        _look_next(core, batch[place], place & RING)
 
 
 @inlined
@@ -46,7 +47,7 @@ def look_ahead(core: Core, batch: Table[Command], place: int, count: int) -> Non
     if place + FAR < count:
         _look_far(core, batch[place + FAR], (place + FAR) & RING)
         _look_near(core, batch[place + NEAR], (place + NEAR) & RING)
-        _look_next(core, (place + NEXT) & RING)
+        _look_next(core, batch[place + NEXT], (place + NEXT) & RING)
     elif place + NEXT < count:
         _look_end(core, batch, place, count)
 
@@ -55,7 +56,7 @@ def look_ahead(core: Core, batch: Table[Command], place: int, count: int) -> Non
 def _look_end(core: Core, batch: Table[Command], place: int, count: int) -> None:
     if place + NEAR < count:
         _look_near(core, batch[place + NEAR], (place + NEAR) & RING)
-    _look_next(core, (place + NEXT) & RING)
+    _look_next(core, batch[place + NEXT], (place + NEXT) & RING)
 
 
 @inlined
@@ -89,9 +90,18 @@ def _look_near(core: Core, cmd: Command, mark: int) -> None:
 
 
 @inlined
-def _look_next(core: Core, mark: int) -> None:
+def _look_next(core: Core, cmd: Command, mark: int) -> None:
     """What hangs on the order row."""
     order = core.orders[core.ahead[mark]]
     prefetch(core.levels, order.level, 0)
     prefetch(core.orders, order.next, 0)
     prefetch(core.orders, order.prev, 0)
+    # Where nobody uses text ids none has ended.
+    if core.state.finished_count != 0:
+        _look_text(core, cmd, order)
+
+
+@kernel
+def _look_text(core: Core, cmd: Command, order: OrderRow) -> None:
+    """The index of text ids: for that of an ENTER, or that of the order which it names."""
+    fetch_text(core, cmd.account, cmd.instrument, cmd.cl_ord_id, order.cl_ord_id)

@@ -14,10 +14,12 @@ from matcher.core.blocks import Numbers
 from matcher.core.kernel import (
     copy_text,
     fold,
+    fold_either,
     fold_text,
     has_text,
     inlined,
     kernel,
+    prefetch,
     same_text,
 )
 from matcher.core.rows import FINISHED
@@ -27,6 +29,8 @@ from protocol.board import OrderRow
 LOW = 0xFFFFFFFF
 IDS_A_LINE = 16
 """Cells of `id_slots` in a cache line."""
+SOON = 8
+"""So many text ids ahead what is to be forgotten is fetched."""
 SPREAD = 0x1D8E4E27C47D124F
 
 
@@ -154,8 +158,12 @@ def _find_aside(core: Core, order_id: int) -> int:
 @inlined
 def text_tag(core: Core, account: int, instrument: int, text: bytes) -> int:
     """Hash a text id in its scope."""
-    scope = fold((account << 16) | instrument, SPREAD ^ core.limits.index_seed)
-    return fold_text(scope, text) & LOW
+    return fold_text(_scope(core, account, instrument), text) & LOW
+
+
+@inlined
+def _scope(core: Core, account: int, instrument: int) -> int:
+    return fold((account << 16) | instrument, SPREAD ^ core.limits.index_seed)
 
 
 @inlined
@@ -188,9 +196,10 @@ def find_by_text(core: Core, account: int, instrument: int, text: bytes) -> int:
 
 
 @kernel
-def is_text_taken(core: Core, account: int, instrument: int, text: bytes, at_ns: int) -> bool:
-    """Say whether a text id is a live order's or was one's within the window (rule P-5)."""
-    tag = text_tag(core, account, instrument, text)
+def is_text_taken(
+    core: Core, tag: int, account: int, instrument: int, text: bytes, at_ns: int
+) -> bool:
+    """Say whether a text id, with its tag, is a live order's or was one's within the window (rule P-5)."""
     mask = core.limits.text_mask
     at = tag & mask
     distance = 0
@@ -239,6 +248,7 @@ def finish_text(core: Core, order: OrderRow, entry: int, at_ns: int) -> None:
             take_out(core.text_index, limits.text_mask, entry)
         return
     forget_finished(core, at_ns)
+    _fetch_oldest(core)
     place = state.finished_first + state.finished_count
     if place >= limits.dedupe_capacity:
         place -= limits.dedupe_capacity
@@ -278,6 +288,28 @@ def forget_finished(core: Core, at_ns: int) -> None:
 
 
 @inlined
+def _fetch_oldest(core: Core) -> None:
+    """Fetch what forgetting needs some text ids later: an index as large as memory is slow knows no neighbours."""
+    state = core.state
+    if state.finished_count > SOON:
+        place = state.finished_first + SOON
+        if place >= core.limits.dedupe_capacity:
+            place -= core.limits.dedupe_capacity
+        prefetch(core.text_index, core.finished[place].tag & core.limits.text_mask, 0)
+        prefetch(core.finished, place + SOON, 0)
+
+
+@inlined
 def is_taken(core: Core, account: int, instrument: int, text: bytes, at_ns: int) -> bool:
     """Say whether a text id, if there is one, is taken."""
-    return has_text(text) and is_text_taken(core, account, instrument, text, at_ns)
+    if not has_text(text):
+        return False
+    tag = text_tag(core, account, instrument, text)
+    return is_text_taken(core, tag, account, instrument, text, at_ns)
+
+
+@inlined
+def fetch_text(core: Core, account: int, instrument: int, text: bytes, other: bytes) -> None:
+    """Fetch where a text id stands in the index, or would: the one of two that there is."""
+    tag = fold_either(_scope(core, account, instrument), text, other)
+    prefetch(core.text_index, tag & core.limits.text_mask, 0)

@@ -111,6 +111,13 @@ def fold_text(seed: int, text: bytes) -> int:
     return seed
 
 
+def fold_either(seed: int, text: bytes, other: bytes) -> int:
+    """Hash whichever of two texts there is, as `fold_text` does; of two that there are, neither."""
+    for word, others, key in zip(_words(text), _words(other), KEYS, strict=True):
+        seed = fold(seed ^ (word | others), key)
+    return seed
+
+
 def zeros_below(word: int) -> int:
     """Count the zero bits below the lowest set bit of a non-zero word."""
     word &= _WORD

@@ -23,11 +23,12 @@ from matcher.core.indexes import (
     find_order,
     finish_text,
     id_cell,
-    is_taken,
+    is_text_taken,
     put,
     put_id,
     take_out_id,
     text_entry,
+    text_tag,
 )
 from matcher.core.kernel import (
     clear_row,
@@ -88,8 +89,11 @@ def enter_plain(core: Core, cmd: Command) -> bool:
         return False
     if market.guards | market.counted != 0 and not _passes_guards(core, cmd, market):
         return False
-    if is_taken(core, account, cmd.instrument, cmd.cl_ord_id, cmd.at_ns):
-        return False
+    tag = 0
+    if has_text(cmd.cl_ord_id):
+        tag = text_tag(core, account, cmd.instrument, cmd.cl_ord_id)
+        if is_text_taken(core, tag, account, cmd.instrument, cmd.cl_ord_id, cmd.at_ns):
+            return False
     version = owner.version
     owner.version = version + 1
     fence()
@@ -106,7 +110,7 @@ def enter_plain(core: Core, cmd: Command) -> bool:
     _open(core, cell, number, position, fresh)
     _join(core, cmd, slot, number, fresh)
     raise_level(core, market, cmd.side, position, cell)
-    _list(core, cmd, owner, slot)
+    _list(core, cmd, owner, slot, tag)
     if market.counted != 0:
         count_order(core, core.orders[slot], 1)
     _tell(core, cmd, form | ACCEPTED, market, slot, cmd.order_qty)
@@ -213,8 +217,8 @@ def _join(core: Core, cmd: Command, slot: int, number: int, fresh: int) -> None:
 
 
 @inlined
-def _list(core: Core, cmd: Command, owner: AccountRow, slot: int) -> None:
-    """Make the order findable by its ids and by its account."""
+def _list(core: Core, cmd: Command, owner: AccountRow, slot: int, tag: int) -> None:
+    """Make the order findable by its ids, `tag` that of its text, and by its account."""
     limits = core.limits
     order = core.orders[slot]
     put_id(core, order.order_id, slot)
@@ -222,7 +226,7 @@ def _list(core: Core, cmd: Command, owner: AccountRow, slot: int) -> None:
     core.account_orders[list_cell(core, cmd.account, count)] = slot
     owner.order_count = count + 1
     if has_text(order.cl_ord_id):
-        put(core.text_index, limits.text_mask, text_entry(core, order, slot))
+        put(core.text_index, limits.text_mask, tag << 32 | slot)
 
 
 @kernel

@@ -67,6 +67,8 @@ EVENTS_PER_INSTRUMENT = 4
 COLD_EVENTS = 1024
 CELLS_PER_ORDER = 4
 """Of the table of ids: the more, the fewer orders find an older live one in their cell."""
+CELLS_PER_TEXT = 4
+"""Of the index of text ids: the more, the fewer are not where their hash says."""
 LARGE_PAGE = 1 << 21
 """A block that begins on a large page has its first, busiest rows on one."""
 SPARSE = ("ladder", "triggers")
@@ -192,7 +194,7 @@ def shapes_of(capacities: Capacities) -> dict[str, tuple[int, ...]]:
         "tiers": (len(tier_words(c)),),
         "id_slots": (power_of_two(CELLS_PER_ORDER * c.orders),),
         "id_index": (power_of_two(2 * c.orders),),
-        "text_index": (power_of_two(2 * (c.orders + c.dedupe_capacity)),),
+        "text_index": (power_of_two(CELLS_PER_TEXT * (c.orders + c.dedupe_capacity)),),
         "finished": (max(1, c.dedupe_capacity),),
         "reference_index": (power_of_two(2 * c.references),),
         "references": (max(1, c.references),),

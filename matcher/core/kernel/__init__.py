@@ -5,7 +5,7 @@ Kernel functions see, beside integers and booleans, four kinds of value, all bar
 * `core`: the table of blocks (`state.Core`); `core.orders` is a block;
 * a block of rows, `Table[OrderRow]`, or of plain `Numbers`: `core.orders[slot]` is a row;
 * a row: `row.price` reads and writes one field, always as int64;
-* a text, `row.cl_ord_id`: five words, for `copy_text`, `same_text`, `has_text` and `fold_text`.
+* a text, `row.cl_ord_id`: five words, for `copy_text`, `same_text`, `has_text`, `fold_text`, …
 
 Why not numpy arrays: reference counting and the wraparound check of every index made the same code
 three times slower, and a field of type uint8 drags unsigned arithmetic into everything it meets.
@@ -33,6 +33,7 @@ from matcher.core.kernel.intrinsics import (
     copy_text,
     fence,
     fold,
+    fold_either,
     fold_text,
     has_text,
     memory_at,
@@ -58,6 +59,7 @@ __all__ = [
     "entry",
     "fence",
     "fold",
+    "fold_either",
     "fold_text",
     "has_text",
     "inlined",

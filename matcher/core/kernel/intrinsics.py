@@ -89,6 +89,12 @@ def _folded(builder: Any, one: Any, other: Any) -> Any:
     return builder.and_(builder.xor(builder.trunc(product, I64), high), I64((1 << 63) - 1))
 
 
+def _folded_words(builder: Any, seed: Any, words: list[Any]) -> Any:
+    for word, key in zip(words, interpreted.KEYS, strict=True):
+        seed = _folded(builder, builder.xor(seed, word), I64(key))
+    return seed
+
+
 @intrinsic
 def _fold(_typing: Any, one: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -100,12 +106,19 @@ def _fold(_typing: Any, one: Any, other: Any) -> Any:
 @intrinsic
 def _fold_text(_typing: Any, seed: Any, text: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        folded = args[0]
-        for word, key in zip(_words(builder, args[1], sig.args[1]), interpreted.KEYS, strict=True):
-            folded = _folded(builder, builder.xor(folded, word), I64(key))
-        return folded
+        return _folded_words(builder, args[0], _words(builder, args[1], sig.args[1]))
 
     return types.int64(types.int64, text), generate
+
+
+@intrinsic
+def _fold_either(_typing: Any, seed: Any, text: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        texts = [_words(builder, args[at], sig.args[at]) for at in (1, 2)]
+        words = [builder.or_(*pair) for pair in zip(*texts, strict=True)]
+        return _folded_words(builder, args[0], words)
+
+    return types.int64(types.int64, text, other), generate
 
 
 def _bit_counter(name: str) -> Any:
@@ -240,6 +253,7 @@ copy_text = _twin(_copy_text, interpreted.copy_text)
 same_text = _twin(_same_text, interpreted.same_text)
 has_text = _twin(_has_text, interpreted.has_text)
 fold = _twin(_fold, interpreted.fold)
+fold_either = _twin(_fold_either, interpreted.fold_either)
 fold_text = _twin(_fold_text, interpreted.fold_text)
 zeros_below = _twin(_bit_counter("cttz"), interpreted.zeros_below)
 zeros_above = _twin(_bit_counter("ctlz"), interpreted.zeros_above)
