@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import order_flow
+from benchmarks.core_bench import in_batches
 from benchmarks.core_flow import Translator, batches, opening
 from benchmarks.feature_flow import (
     BATCH,
@@ -82,13 +83,9 @@ def _per_command(commands: Rows, standing: Rows | None, capacity: int = _ORDERS)
 
 
 def _play(engine: Engine, commands: Rows) -> float:
-    """Play commands in batches and return the seconds it took."""
-    pieces = list(batches(commands, BATCH))
+    """Play commands as `bench core` does and return the seconds it took."""
     gc.collect()
-    started = time.perf_counter()
-    for piece in pieces:
-        engine.apply(piece)
-    return time.perf_counter() - started
+    return in_batches(engine, commands, size=BATCH, publish=False) / 1e9
 
 
 def _book_row(case: str, count: int, capacity: int, plain: partial[float], runs: int) -> Row:

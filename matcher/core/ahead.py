@@ -16,6 +16,7 @@ from matcher.core.kernel import inlined, kernel, prefetch
 from matcher.core.marks import cell_at
 from matcher.core.money import cell_in
 from matcher.core.state import Core
+from matcher.core.terms import natural
 from protocol.board import OrderRow
 from protocol.records import Command
 
@@ -27,7 +28,6 @@ RING = 15
 their place in the batch;"""
 PLACES = RING + 1
 """and behind it the cells of their prices."""
-LARGEST = (1 << 63) - 1
 
 
 @kernel
@@ -67,7 +67,7 @@ def _look_far(core: Core, cmd: Command, mark: int) -> None:
     prefetch(core.balances, cell_in(market.base_cell, cmd.account), 0)
     prefetch(core.balances, cell_in(market.quote_cell, cmd.account), 0)
     position = cmd.price if market.tick_size <= 1 else cmd.price // market.tick_size
-    place = cell_at(market, cmd.side & 1, min(position & LARGEST, market.top))
+    place = cell_at(market, cmd.side & 1, min(natural(position), market.top))
     prefetch(core.ladder, place, 0)
     prefetch(core.bits, place >> 6, 0)
     core.ahead[mark + PLACES] = place

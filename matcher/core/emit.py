@@ -10,7 +10,14 @@ from matcher.core.kernel import clear_row, copy_text, inlined, kernel
 from matcher.core.money import base_of, quote_of
 from matcher.core.rows import WORKING, MarketRow
 from matcher.core.state import Core
-from matcher.core.words import FLAGS_BITS, FORM, balance_words, event_words, order_words
+from matcher.core.words import (
+    FLAGS_BITS,
+    FORM,
+    STATUS_BITS,
+    balance_words,
+    event_words,
+    order_words,
+)
 from protocol.board import OrderRow
 from protocol.records import Command, Event
 from protocol.rejects import RejectReason
@@ -18,6 +25,8 @@ from protocol.terms import CommandKind, EventFlag, EventKind, OrdStatus
 
 LEVEL = int(EventFlag.LEVEL)
 LAST = int(EventFlag.LAST)
+TOLD = FORM | WORKING << FLAGS_BITS
+"""What of an order's form and marks every event of it tells."""
 
 
 @inlined
@@ -51,10 +60,9 @@ def tell_balances(core: Core, event: Event, market: MarketRow, account: int) -> 
 def order_event(core: Core, cmd: Command, kind: int, order: OrderRow) -> Event:
     """Append an event that shows an order as it stands now; return it for what the kind adds."""
     event = new_event(core, cmd, kind)
-    flags = order.flags & WORKING
-    form = (order_words(order).form & FORM) | order.ord_status << 8 | flags << FLAGS_BITS
+    form = order_words(order).form
     words = event_words(event)
-    words.form = form | kind
+    words.form = (form & TOLD) | (form >> STATUS_BITS & 0xFF) << 8 | kind
     copy_text(words.named, order_words(order).named)
     copy_text(words.done, order_words(order).done)
     event.account = order.account

@@ -5,7 +5,7 @@ Holds are those of the market model's "What an order holds".
 
 from matcher.core.book import BUY
 from matcher.core.checks import CONTINUOUS, is_priced, is_stop
-from matcher.core.kernel import kernel
+from matcher.core.kernel import inlined, kernel
 from matcher.core.lookahead import cost_of, limit_of, meets
 from matcher.core.money import lock
 from matcher.core.rows import OWN_HOLD, MarketRow
@@ -17,7 +17,7 @@ from protocol.rejects import RejectReason
 from protocol.terms import InstrumentTerm, OrdType, SessionPhase, TimeInForce
 
 
-@kernel
+@inlined
 def check_market(
     core: Core,
     market: MarketRow,
@@ -38,7 +38,7 @@ def check_market(
     return RejectReason.NONE
 
 
-@kernel
+@inlined
 def waits_for_close(core: Core, instrument: int, time_in_force: int) -> bool:
     """Say whether an order waits for the closing call (rule A-1)."""
     if time_in_force != TimeInForce.AT_CLOSE:
@@ -46,7 +46,7 @@ def waits_for_close(core: Core, instrument: int, time_in_force: int) -> bool:
     return core.instruments[instrument].phase != SessionPhase.CLOSING_AUCTION
 
 
-@kernel
+@inlined
 def unit_hold(
     core: Core, instrument: int, ord_type: int, time_in_force: int, price: int, stop_px: int
 ) -> int:
@@ -75,7 +75,7 @@ def highest_price(core: Core, instrument: int) -> int:
     return highest
 
 
-@kernel
+@inlined
 def entry_need(core: Core, market: MarketRow, taker: OrderRow, ord_type: int, unit: int) -> int:
     """Return what an order holds when it enters now; of `taker` only what a walk reads is read."""
     if taker.side != BUY:
@@ -85,7 +85,7 @@ def entry_need(core: Core, market: MarketRow, taker: OrderRow, ord_type: int, un
     return unit * taker.leaves_qty * market.quote_scale
 
 
-@kernel
+@inlined
 def give_hold(core: Core, market: MarketRow, order: OrderRow, unit: int, need: int) -> None:
     """Let an order hold its need; one whose price does not say it keeps it in its extra row."""
     lock(core, market, order.account, order.side, need)

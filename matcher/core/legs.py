@@ -5,7 +5,7 @@ list is looked for. Its legs are order rows in `list_legs`; a leg that has ended
 """
 
 from matcher.core.accounts import counts_of, touch
-from matcher.core.kernel import clear_row, has_text, kernel, same_text
+from matcher.core.kernel import clear_row, has_text, inlined, kernel, same_text
 from matcher.core.money import other_leg
 from matcher.core.rows import LIST_LEGS, ListRow
 from matcher.core.state import Core
@@ -105,10 +105,10 @@ def find_list(core: Core, account: int, instrument: int, list_id: int, text: byt
     return 0
 
 
-@kernel
+@inlined
 def list_of(core: Core, order: OrderRow) -> int:
     """Return the row of an order's list; 0: it is in none."""
-    return core.extras[order.extra].list if order.extra != 0 else 0
+    return core.extras[order.extra].list
 
 
 @kernel

@@ -145,7 +145,7 @@ def quantity_for_money(
     return met // lot * lot, ran_out and cost < money and met < most
 
 
-@kernel
+@inlined
 def draft_taker(core: Core, market: MarketRow, cmd: Command) -> OrderRow:
     """Write the fields that a walk reads into a row that is no order's."""
     draft = core.draft

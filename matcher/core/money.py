@@ -11,7 +11,7 @@ from matcher.core.accounts import touch
 from matcher.core.kernel import inlined, kernel
 from matcher.core.rows import LIST_LEGS, OWN_HOLD, SHARED_HOLD, MarketRow
 from matcher.core.state import Core
-from matcher.core.terms import FULL_SHARE, by_side
+from matcher.core.terms import FULL_SHARE, by_side, natural
 from protocol.board import BALANCES_A_LINE, BalanceRow, OrderRow
 from protocol.terms import ListKind, Side
 
@@ -169,7 +169,9 @@ def shrink_hold(core: Core, market: MarketRow, order: OrderRow, cut: int) -> Non
 @inlined
 def fee_of(received: int, ppm: int) -> int:
     """Return received × ppm / 1,000,000, rounded down, without an overflow (rule R-2)."""
-    return received // PPM * ppm + received % PPM * ppm // PPM
+    received = natural(received)
+    rest = natural(received % PPM * ppm)
+    return received // PPM * ppm + rest // PPM
 
 
 @inlined
@@ -225,7 +227,7 @@ def maker_rate(core: Core, market: MarketRow, account: int) -> int:
     if market.maker_fee_ppm == 0:
         return 0
     tier = core.fee_tiers[core.accounts[account].fee_tier]
-    return market.maker_fee_ppm * tier.maker_share // FULL_SHARE
+    return natural(market.maker_fee_ppm * tier.maker_share) // FULL_SHARE
 
 
 @inlined
@@ -234,4 +236,4 @@ def taker_rate(core: Core, market: MarketRow, account: int) -> int:
     if market.taker_fee_ppm == 0:
         return 0
     tier = core.fee_tiers[core.accounts[account].fee_tier]
-    return market.taker_fee_ppm * tier.taker_share // FULL_SHARE
+    return natural(market.taker_fee_ppm * tier.taker_share) // FULL_SHARE

@@ -24,17 +24,18 @@ def take_order(core: Core) -> int:
     state = core.state
     slot = state.free_order
     if slot != 0:
-        state.free_order = core.orders[slot].next
-        prefetch(core.orders, state.free_order, 0)
-        prefetch(core.orders, state.free_order, 1)
+        following = core.orders[slot].next
+        state.free_order = following
+        prefetch(core.orders, following, 0)
+        prefetch(core.orders, following, 1)
     else:
-        state.order_top += 1
-        slot = state.order_top
+        slot = state.order_top + 1
+        state.order_top = slot
     state.orders += 1
     return slot
 
 
-@kernel
+@inlined
 def take_extra(core: Core, slot: int) -> int:
     """Give an order an extra row, all zeros; there are as many as order rows."""
     state = core.state

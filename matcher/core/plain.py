@@ -19,10 +19,8 @@ from matcher.core.book import (
 from matcher.core.checks import CONTINUOUS, NONE
 from matcher.core.filters import check_counts, check_position, check_prices, check_sizes
 from matcher.core.indexes import (
-    IDS_A_LINE,
     find_order,
     finish_text,
-    id_cell,
     is_text_taken,
     put,
     put_id,
@@ -37,10 +35,10 @@ from matcher.core.kernel import (
     has_text,
     inlined,
     kernel,
-    prefetch,
     same_text,
 )
 from matcher.core.lookahead import meets
+from matcher.core.making import write_order
 from matcher.core.marks import cell_at
 from matcher.core.money import base_of, held_of, quote_of
 from matcher.core.rows import LISTED, RESTING, WORKING, MarketRow
@@ -51,7 +49,6 @@ from matcher.core.words import (
     FORM,
     PLAIN_ENTER,
     PLAIN_ENTER_MASK,
-    STATUS_BITS,
     balance_words,
     command_words,
     event_words,
@@ -69,7 +66,6 @@ MARKS = WORKING | RESTING | LISTED
 TOLD = WORKING | int(EventFlag.LEVEL) | int(EventFlag.LAST)
 ACCEPTED = int(EventKind.ACCEPTED) | int(OrdStatus.NEW) << 8 | TOLD << FLAGS_BITS
 CANCELED = int(EventKind.CANCELED) | int(OrdStatus.CANCELED) << 8 | TOLD << FLAGS_BITS
-NEW = int(OrdStatus.NEW)
 
 
 @inlined
@@ -106,7 +102,9 @@ def enter_plain(core: Core, cmd: Command) -> bool:
     found = core.ladder[cell]
     fresh = zero_mask(found)
     number = found | (core.state.free_level & fresh)
-    slot = _write_order(core, cmd, form, owner.order_count, number)
+    slot = write_order(
+        core, cmd, form | MARKS << FLAGS_BITS, cmd.order_qty, owner.order_count, number
+    )
     _open(core, cell, number, position, fresh)
     _join(core, cmd, slot, number, fresh)
     raise_level(core, market, cmd.side, position, cell)
@@ -155,42 +153,6 @@ def _fits(market: MarketRow, cmd: Command) -> bool:
 def _has_room(core: Core, owner: AccountRow) -> bool:
     limits = core.limits
     return owner.order_count < limits.account_orders and core.state.orders + 1 < limits.orders
-
-
-@inlined
-def _write_order(core: Core, cmd: Command, form: int, place: int, number: int) -> int:
-    """Write the order into a row of its own, at the end of its queue; return the row."""
-    state = core.state
-    slot = state.free_order
-    if slot != 0:
-        following = core.orders[slot].next
-        state.free_order = following
-        prefetch(core.orders, following, 0)
-        prefetch(core.orders, following, 1)
-    else:
-        slot = state.order_top + 1
-        state.order_top = slot
-    state.orders += 1
-    order_id = state.next_order_id
-    state.next_order_id = order_id + 1
-    if order_id % IDS_A_LINE == 0:
-        prefetch(core.id_slots, id_cell(core, order_id + IDS_A_LINE), 0)
-    order = core.orders[slot]
-    words = order_words(order)
-    at_ns = cmd.at_ns
-    order.order_id = order_id
-    order.price = cmd.price
-    order.leaves_qty = cmd.order_qty
-    order.updated_ns = at_ns
-    words.links = core.levels[number].tail << 32
-    words.owner = cmd.account | place << 32
-    words.form = form | cmd.instrument | NEW << STATUS_BITS | MARKS << FLAGS_BITS
-    words.where = number << 32
-    order.cum_qty = 0
-    order.cum_quote = 0
-    order.created_ns = at_ns
-    copy_text(order.cl_ord_id, cmd.cl_ord_id)
-    return slot
 
 
 @inlined

@@ -10,7 +10,7 @@ when the command is over (`follow_ups.py`). An instrument without stops pays one
 Cost: O(1) to watch, for each stop that a trade elects, and for each group of trailing stops it moves.
 """
 
-from matcher.core.kernel import kernel
+from matcher.core.kernel import inlined, kernel
 from matcher.core.marks import highest_upto, lowest_from
 from matcher.core.rows import ELECTED, WATCHING, MarketRow
 from matcher.core.state import Core
@@ -27,7 +27,7 @@ from matcher.core.triggers import (
 from protocol.board import ExtraRow, OrderRow
 
 
-@kernel
+@inlined
 def watch(core: Core, market: MarketRow, order: OrderRow, slot: int, at_ns: int) -> None:
     """Let a stop watch the price from now on."""
     extra = core.extras[order.extra]

@@ -15,6 +15,15 @@ def by_side(side: int, buy: int, sell: int) -> int:
 
 
 @inlined
+def natural(number: int) -> int:
+    """Return a number that is not negative, and let the compiler know: it halves the steps of a quotient.
+
+    One that is becomes huge.
+    """
+    return number & (1 << 63) - 1
+
+
+@inlined
 def zero_mask(number: int) -> int:
     """Return -1 for 0 and 0 for any number from 1 to 2^62, without a branch."""
     return (number - 1) >> 63
