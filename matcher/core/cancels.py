@@ -111,7 +111,7 @@ def cancel_order(core: Core, cmd: Command, market: MarketRow, order: OrderRow, s
     release_order(core, market, order, slot, cmd.at_ns)
 
 
-@kernel
+@inlined
 def cancel_rare(core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int) -> None:
     """Cancel an order that is not a plain resting one."""
     number = list_of(core, order)

@@ -196,7 +196,7 @@ def check_form(cmd: Command, time_in_force: int) -> int:
     return RejectReason.NONE
 
 
-@kernel
+@inlined
 def _fields_fit(cmd: Command, time_in_force: int) -> bool:
     priced = is_priced(cmd.ord_type)
     if cmd.price != 0 and not priced:

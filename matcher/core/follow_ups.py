@@ -7,7 +7,7 @@ stop, and again, until nothing is queued (market model, "Follow-ups"). Each may 
 from matcher.core.accounts import counts_of, touch
 from matcher.core.checks import NONE, is_priced, is_stop, phase_admits
 from matcher.core.holding import check_market, entry_need, give_hold, unit_hold
-from matcher.core.kernel import kernel
+from matcher.core.kernel import inlined, kernel
 from matcher.core.legs import drop_pending, leg_at, list_of
 from matcher.core.list_checks import compared_price, prices_fit
 from matcher.core.list_entry import fund_pending, let_pending_in
@@ -47,7 +47,7 @@ def follow_up(core: Core, cmd: Command) -> None:
     state.follow_ups = 0
 
 
-@kernel
+@inlined
 def fire(core: Core, cmd: Command, slot: int) -> None:
     """Let an elected stop become the order it stands for, or expire (rule S-4)."""
     order = core.orders[slot]
@@ -69,7 +69,7 @@ def fire(core: Core, cmd: Command, slot: int) -> None:
         act(core, cmd, market, order, slot, limit_of(market, order.side, order.price))
 
 
-@kernel
+@inlined
 def turn_to_market(core: Core, market: MarketRow, order: OrderRow) -> bool:
     """Take the hold that a fired stop needs now; return False when it cannot be placed."""
     instrument = order.instrument

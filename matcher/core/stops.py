@@ -42,7 +42,7 @@ def watch(core: Core, market: MarketRow, order: OrderRow, slot: int, at_ns: int)
         join_triggers(core, market, order, way_of(order.ord_type, order.side))
 
 
-@kernel
+@inlined
 def stop_watching(core: Core, market: MarketRow, order: OrderRow, place: int) -> None:
     """Take a stop that was not elected out of everything that watches the price."""
     market.stops -= 1
@@ -147,7 +147,7 @@ def is_nearer(core: Core, number: int, other: int, price: int) -> bool:
     return nearer < 0 or (nearer == 0 and one.active_since < two.active_since)
 
 
-@kernel
+@inlined
 def reach(
     core: Core,
     market: MarketRow,
@@ -171,7 +171,7 @@ def reach(
     elect(core, order.extra, queued)
 
 
-@kernel
+@inlined
 def elect(core: Core, number: int, queued: int) -> None:
     """Queue a stop, given by its extra row, to act when the command is over.
 

@@ -104,7 +104,7 @@ def stand(core: Core, market: MarketRow, way: int, top: int, price: int) -> None
     join_triggers(core, market, core.orders[extra.order], way)
 
 
-@kernel
+@inlined
 def move_extreme(core: Core, market: MarketRow, way: int, price: int, at_ns: int) -> None:
     """Meld all groups that `price` overtakes into one with that extreme; they are the last ones."""
     top = 0

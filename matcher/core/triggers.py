@@ -6,6 +6,7 @@ the nearest trigger price comes first (trailing stops may fire between two ticks
 earliest activation. Who stands here is linked by `trigger_next` and `trigger_prev` of its extra row.
 """
 
+from matcher.core.book import position_of
 from matcher.core.kernel import inlined, kernel
 from matcher.core.marks import cell_at, clear_mark, mark_at, set_mark
 from matcher.core.rows import MarketRow
@@ -48,7 +49,7 @@ def trigger_at(market: MarketRow, way: int, position: int) -> int:
 @inlined
 def trigger_position(market: MarketRow, price: int) -> int:
     """Return the ladder position of a trigger price; one beyond the ladder stands at its end."""
-    return min(price // market.tick_size, market.level_count - 1)
+    return min(position_of(market, price), market.level_count - 1)
 
 
 @inlined

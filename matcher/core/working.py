@@ -45,7 +45,7 @@ def stay(core: Core, market: MarketRow, order: OrderRow, slot: int) -> None:
         list_live(core, market, order, slot)
 
 
-@kernel
+@inlined
 def admit(
     core: Core, cmd: Command, market: MarketRow, order: OrderRow, slot: int, kind: int
 ) -> bool:
