@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.core_clock import SLOT_DTYPE, apply_timed, ns_per_tick, yardstick_ns
 from benchmarks.core_flow import Tally, Translator, batches, opening
 from benchmarks.order_flow import expected, generate
-from benchmarks.report import Report, Row, compare
+from benchmarks.report import Comparison, Report, Row, compare
 from matcher.core.engine import Engine
 from matcher.core.kernel import compile_entries, straight_to
 from matcher.core.state import Capacities
@@ -144,17 +144,10 @@ def _throughput(flow: Flow, size: int, runs: int, *, publish: bool = False) -> R
     slots = np.zeros(int(flow.records["newid"].max() + flow.records["oid"].max()) + 2, SLOT_DTYPE)
     play = _one_by_one if size == 1 else partial(in_batches, size=size, publish=publish)
     found = compare(partial(_measure, flow, play), partial(yardstick_ns, flow.records, slots), runs)
-    note = f"{1e3 / found.value:.2f} M commands/s"
+    case = f"{flow.name}, batch {size}"
     if publish:
-        return found.row(f"{flow.name}, batch {size}", "ns/command", note=note)
-    p50, p99, p999, longest = _latencies(flow, size)
-    return found.row(
-        f"{flow.name}, batch {size}",
-        "ns/command",
-        p50=p50,
-        p99=p99,
-        note=f"{note}; latencies in ns, p99.9 {p999:.0f}, max {longest:,.0f}",
-    )
+        return found.row(case, "ns/command", note=f"{1e3 / found.value:.2f} M commands/s")
+    return with_latencies(found, case, open_engine(flow), flow.commands, size)
 
 
 def _measure(flow: Flow, play: Callable[[Engine, Rows], int]) -> float:
@@ -192,22 +185,25 @@ def _one_by_one(engine: Engine, commands: Rows) -> int:
     return time.perf_counter_ns() - begun
 
 
-def _latencies(flow: Flow, size: int) -> tuple[float, float, float, float]:
-    """Return p50, p99, p99.9 and the longest time of a command inside the core, in nanoseconds."""
+def with_latencies(found: Comparison, case: str, engine: Engine, commands: Rows, size: int) -> Row:
+    """Make the row of a comparison with p50, p99, p99.9 and the longest time of a command inside the core.
+
+    `engine` stands where the commands begin; it plays them once more.
+    """
     compile_entries()
     timed = straight_to(apply_timed)
-    engine = open_engine(flow)
-    buffer = np.empty(size, flow.commands.dtype)
-    took = np.empty(len(flow.commands), np.int64)
+    buffer = np.empty(size, commands.dtype)
+    took = np.empty(len(commands), np.int64)
     done = 0
-    for batch in batches(flow.commands, size):
+    for batch in batches(commands, size):
         part = buffer[: len(batch)]
         part[:] = batch
         timed(engine._table, part)  # noqa: SLF001
         took[done : done + len(part)] = engine.blocks["scratch"][: len(part)]
         done += len(part)
-    p50, p99, p999, longest = np.percentile(took, [50, 99, 99.9, 100]) * ns_per_tick()
-    return float(p50), float(p99), float(p999), float(longest)
+    p50, p99, p999, longest = (np.percentile(took, [50, 99, 99.9, 100]) * ns_per_tick()).tolist()
+    note = f"{1e3 / found.value:.2f} M commands/s; latencies in ns, p99.9 {p999:.0f}, max {longest:,.0f}"
+    return found.row(case, "ns/command", p50=p50, p99=p99, note=note)
 
 
 def _start(case: str, runs: int) -> Row:

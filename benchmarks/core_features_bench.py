@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import order_flow
-from benchmarks.core_bench import in_batches
+from benchmarks.core_bench import in_batches, with_latencies
 from benchmarks.core_flow import Translator, batches, opening
 from benchmarks.feature_flow import (
     BATCH,
@@ -58,7 +58,8 @@ def run(runs: int) -> Report:
     for case, make in _FLOWS.items():
         commands = Recorder(open_engine(roomy(_ORDERS)), _SEED).record(make, COMMANDS)
         subject = partial(_per_command, commands, None)
-        rows.append(compare(subject, plain, runs).row(case, "ns/command"))
+        found = compare(subject, plain, runs)
+        rows.append(with_latencies(found, case, open_engine(roomy(_ORDERS)), commands, BATCH))
     for case, count, capacity in (
         (f"wide book, {WIDE_ORDERS:,} over 100,000 ticks", WIDE_ORDERS, _ORDERS),
         (f"deep book, {DEEP_ORDERS:,} resting", DEEP_ORDERS, 1 << 21),
@@ -70,16 +71,20 @@ def run(runs: int) -> Report:
     return Report(
         bench="core_features",
         rows=rows,
-        excluded=f"journal, sockets and processes; commands are preloaded, in batches of {BATCH:,}",
+        excluded=f"journal, sockets and processes; filling the command buffer, in batches of {BATCH:,}",
     )
 
 
 def _per_command(commands: Rows, standing: Rows | None, capacity: int = _ORDERS) -> float:
     """Return the nanoseconds a command takes in a book where `standing` rests already."""
+    return _play(_standing(standing, capacity), commands) / len(commands) * 1e9
+
+
+def _standing(orders: Rows | None, capacity: int) -> Engine:
     engine = open_engine(roomy(capacity))
-    if standing is not None:
-        _play(engine, standing)
-    return _play(engine, commands) / len(commands) * 1e9
+    if orders is not None:
+        _play(engine, orders)
+    return engine
 
 
 def _play(engine: Engine, commands: Rows) -> float:
@@ -95,7 +100,8 @@ def _book_row(case: str, count: int, capacity: int, plain: partial[float], runs:
         recorder.learn(recorder.engine.apply(piece)[0])
     commands = recorder.record(everywhere, COMMANDS // 4)
     subject = partial(_per_command, commands, standing, capacity)
-    return compare(subject, plain, runs).row(case, "ns/command")
+    found = compare(subject, plain, runs)
+    return with_latencies(found, case, _standing(standing, capacity), commands, BATCH)
 
 
 def _uncross_row(runs: int) -> Row:
