@@ -26,6 +26,12 @@ def mark_at(core: Core, market: MarketRow, ladder: int, position: int) -> int:
 
 
 @inlined
+def trigger_mark(core: Core, number: int) -> int:
+    """Return the mark of a trigger level, given by its number in the `triggers` block."""
+    return core.limits.ladder_cells + number
+
+
+@inlined
 def set_mark(core: Core, mark: int) -> None:
     """Mark a cell as not empty."""
     tier = 0

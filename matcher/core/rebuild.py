@@ -6,10 +6,9 @@ because every life of the matcher has a hash seed of its own.
 
 from matcher.core.indexes import put, put_id, text_entry, text_tag
 from matcher.core.kernel import entry, has_text, kernel, memory_at
-from matcher.core.marks import cell_at, mark_at, set_mark
-from matcher.core.rows import FINISHED, RESTING, WATCHING, MarketRow
+from matcher.core.marks import cell_at, set_mark, trigger_mark
+from matcher.core.rows import FINISHED, RESTING, WATCHING
 from matcher.core.state import Core
-from matcher.core.triggers import FALLING, RISING, trigger_at
 from protocol.board import OrderRow
 
 core_at = memory_at(Core)
@@ -47,21 +46,12 @@ def _mark_place(core: Core, order: OrderRow, slot: int) -> None:
             cell = cell_at(market, order.side, level.position)
             core.ladder[cell] = order.level
             set_mark(core, cell)
-    elif order.extra != 0 and core.extras[order.extra].place == WATCHING:
-        _mark_trigger(core, market, order.level, order.extra)
-
-
-@kernel
-def _mark_trigger(core: Core, market: MarketRow, level: int, number: int) -> None:
     # A trailing stop that has seen no trade yet stands at no price: it is first nowhere.
-    if core.triggers[level].head != number:
-        return
-    falling = trigger_at(market, FALLING, 0)
-    if level >= falling:
-        set_mark(core, mark_at(core, market, FALLING, level - falling))
-    else:
-        rising = trigger_at(market, RISING, 0)
-        set_mark(core, mark_at(core, market, RISING, level - rising))
+    elif (
+        core.extras[order.extra].place == WATCHING
+        and core.triggers[order.level].head == order.extra
+    ):
+        set_mark(core, trigger_mark(core, order.level))
 
 
 @kernel

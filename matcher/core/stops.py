@@ -49,7 +49,7 @@ def stop_watching(core: Core, market: MarketRow, order: OrderRow, place: int) ->
     if tracks(core.extras[order.extra]):
         stop_tracking(core, market, order, place)
     else:
-        leave_triggers(core, market, order, way_of(order.ord_type, order.side))
+        leave_triggers(core, order)
 
 
 @kernel
@@ -163,7 +163,7 @@ def reach(
     if tracks(extra):
         stop_tracking(core, market, order, WATCHING)
     else:
-        leave_triggers(core, market, order, way)
+        leave_triggers(core, order)
         if extra.trailing_bips != 0:
             track(core, market, order, slot, price, at_ns)
             return

@@ -72,7 +72,7 @@ def track(
     extra.trailing_since_ns = at_ns
     top = order.extra
     if tail != 0 and extreme_of(core, tail) == price:
-        leave_triggers(core, market, core.orders[tail], way)
+        leave_triggers(core, core.orders[tail])
         top = meld(core, core.orders[tail].extra, top)
         tail = core.orders[tail].prev
     append_group(core, market, way, tail, core.extras[top].order)
@@ -114,7 +114,7 @@ def move_extreme(core: Core, market: MarketRow, way: int, price: int, at_ns: int
         if extreme_of(core, slot) == 0:
             core.extras[order.extra].trailing_since_ns = at_ns
         else:
-            leave_triggers(core, market, order, way)
+            leave_triggers(core, order)
         top = order.extra if top == 0 else meld(core, order.extra, top)
         slot = order.prev
     if top != 0:
@@ -202,7 +202,7 @@ def stop_tracking(core: Core, market: MarketRow, order: OrderRow, place: int) ->
         return
     way = trailing_way(order.side)
     if extra.trailing_extreme != 0:
-        leave_triggers(core, market, order, way)
+        leave_triggers(core, order)
     slot = core.extras[heir].order if heir != 0 else 0
     inherit_place(core, market, order, way, slot)
     if heir != 0:

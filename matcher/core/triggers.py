@@ -8,7 +8,7 @@ earliest activation. Who stands here is linked by `trigger_next` and `trigger_pr
 
 from matcher.core.book import position_of
 from matcher.core.kernel import inlined, kernel
-from matcher.core.marks import cell_at, clear_mark, mark_at, set_mark
+from matcher.core.marks import cell_at, clear_mark, set_mark, trigger_mark
 from matcher.core.rows import MarketRow
 from matcher.core.state import Core
 from protocol.board import ExtraRow, OrderRow
@@ -70,7 +70,7 @@ def join_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> N
     level = core.triggers[order.level]
     before = level.tail
     if before == 0:
-        set_mark(core, mark_at(core, market, way, position))
+        set_mark(core, trigger_mark(core, order.level))
     while before != 0 and acts_before(extra, core.extras[before], way):
         before = core.extras[before].trigger_prev
     after = level.head if before == 0 else core.extras[before].trigger_next
@@ -87,7 +87,7 @@ def join_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> N
 
 
 @kernel
-def leave_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> None:
+def leave_triggers(core: Core, order: OrderRow) -> None:
     """Take a stop out of its trigger ladder."""
     extra = core.extras[order.extra]
     level = core.triggers[order.level]
@@ -102,5 +102,4 @@ def leave_triggers(core: Core, market: MarketRow, order: OrderRow, way: int) -> 
     else:
         core.extras[after].trigger_prev = before
     if level.head == 0:
-        position = order.level - trigger_at(market, way, 0)
-        clear_mark(core, mark_at(core, market, way, position))
+        clear_mark(core, trigger_mark(core, order.level))
